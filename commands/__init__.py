@@ -1,0 +1,1 @@
+"""How a wish becomes fact: the command bus, the ports it needs, imports and policies."""

@@ -1,0 +1,68 @@
+"""Books as a whole: opened with a key of their own, found by id or name, erased by destroying that key."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from uuid import UUID
+from zoneinfo import available_timezones
+
+from commands.answers import Answer
+from commands.bus import CommandBus
+from commands.ports import BOOK_NAMES, Asked, EventStore, Ids, Keys
+from domain.book import BookErased, BookId, EraseBook, OpenBook
+from domain.errors import Rejected
+from domain.ledger import AccountId
+
+
+def open_book(bus: CommandBus, ids: Ids, asked: Asked, name: str, base: str, time_zone: str) -> Future[Answer]:
+    """Open a book under a name that no other book has. Its key is made first, and unmade where nothing was opened."""
+    if time_zone not in available_timezones():
+        raise Rejected("time_zone_unknown", time_zone=time_zone[:100])
+    book = BookId(ids.new())
+    bus.keys.create(book)
+
+    def unmake_key(answer: Future[Answer]) -> None:
+        if answer.exception() is not None or answer.result().book != book:
+            bus.keys.destroy(book)
+
+    try:
+        answer = bus.submit(book, [OpenBook(book, base, time_zone, AccountId(ids.new()), name)], asked)
+    except BaseException:
+        bus.keys.destroy(book)
+        raise
+    answer.add_done_callback(unmake_key)
+    return answer
+
+
+def erase_book(bus: CommandBus, asked: Asked, book: BookId, reason: str = "") -> Future[Answer]:
+    """End a book for ever: the event first, then its key, so that nothing it hid can be read again."""
+    answer = bus.submit(book, [EraseBook(reason)], asked)
+    answer.add_done_callback(lambda done: bus.keys.destroy(book) if done.exception() is None else None)
+    return answer
+
+
+def finish_erasures(store: EventStore, keys: Keys) -> None:
+    """Destroy the keys of books whose erasure was recorded when the program ended. Called at every start."""
+    heads = store.heads()
+    for book in list(keys.books()):
+        head = heads.get(book)
+        if head is None:
+            continue
+        last = store.read_book(book, head.version - 1, 1)
+        if last and isinstance(last[0].event, BookErased):
+            keys.destroy(book)
+
+
+def resolve_book(store: EventStore, keys: Keys, text: str) -> BookId:
+    """The book that an id or a name means; `book_unknown` where none does."""
+    try:
+        is_id = str(UUID(text)) == text
+    except ValueError:
+        is_id = False
+    if is_id and store.head(BookId(text)) is not None:
+        return BookId(text)
+    fingerprint = keys.fingerprint(BOOK_NAMES, text)
+    holder = store.held(BOOK_NAMES, [fingerprint]).get(fingerprint)
+    if not holder:
+        raise Rejected("book_unknown", book=text[:100])
+    return BookId(holder)

@@ -1,0 +1,44 @@
+"""Claims: which reservations a unit's events hold, release or turn into tombstones.
+
+Told by the events alone, so that the reservations of a store can be rebuilt from its log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from commands.ports import BOOK_NAMES, NO_CLAIMS, Claims
+from domain.book import BookErased, BookEvent, BookId, BookOpened, BookRenamed
+from domain.ledger import TransactionRecorded, TransactionVoided
+from domain.prices import PriceRecorded
+
+
+def claims_of(book: BookId, events: Iterable[BookEvent], name_fingerprint: Callable[[str], str]) -> Claims:
+    """What `events` of `book` claim. A row is held for its transaction, released by an undo, and stays taken, as a
+    tombstone, where a person voided it: a row that a person deleted does not come back.
+    """
+    holds: list[tuple[str, str, str]] = []
+    releases: list[tuple[str, str]] = []
+    tombstones: list[tuple[str, str]] = []
+    for event in events:
+        match event:
+            case TransactionRecorded(transaction, fingerprint=str(fingerprint)):
+                holds.append((book, fingerprint, transaction))
+            case PriceRecorded(fingerprint=str(fingerprint)):
+                holds.append((book, fingerprint, f"price:{fingerprint}"))
+            case TransactionVoided(transaction, undoes=None):
+                tombstones.append((book, transaction))
+            case TransactionVoided(transaction):
+                releases.append((book, transaction))
+            case BookOpened(name=name):
+                holds.append((BOOK_NAMES, name_fingerprint(name), book))
+            case BookRenamed(name):
+                releases.append((BOOK_NAMES, book))
+                holds.append((BOOK_NAMES, name_fingerprint(name), book))
+            case BookErased():
+                releases.append((BOOK_NAMES, book))
+            case _:
+                pass  # claims nothing beyond its own book
+    if not holds and not releases and not tombstones:
+        return NO_CLAIMS
+    return Claims(tuple(holds), tuple(releases), tuple(tombstones))

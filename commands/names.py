@@ -1,0 +1,17 @@
+"""Names to ids: where the outside takes an account, it takes an id or a full name."""
+
+from __future__ import annotations
+
+from domain.book import Book
+from domain.errors import Rejected
+from domain.ledger import AccountId
+
+
+def account_id(state: Book, text: str) -> AccountId:
+    """The account that an id or a full name means in this state; `account_unknown` where none does."""
+    named = state.ledger.names.get(text)
+    if named is not None:
+        return named
+    if AccountId(text) in state.ledger.accounts:
+        return AccountId(text)
+    raise Rejected("account_unknown", account=text[:250])

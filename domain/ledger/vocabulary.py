@@ -1,0 +1,94 @@
+"""The ledger's words: accounts, postings, transactions, and the limits they are held to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import NewType
+
+from domain.money import Amount
+from domain.private import private
+
+AccountId = NewType("AccountId", str)
+TransactionId = NewType("TransactionId", str)
+ImportId = NewType("ImportId", str)
+
+FIRST_DAY = date(1900, 1, 1)
+LAST_DAY = date(2200, 12, 31)
+"""Days outside of these are typing errors, not finance."""
+
+MAX_POSTINGS = 500
+"""Postings of one transaction; with its texts it stays within the 512 KiB of an event."""
+
+MAX_COMMODITIES = 65_000
+"""Commodities that a book declares: with every ISO currency beside them, a number still fits the state's 16 bits."""
+
+MAX_NAME_CHARS = 250
+MAX_NAME_PARTS = 12
+
+OPENING_BALANCES = "Equity:Opening-Balances"
+"""The account against which a book's first balances stand; every book is born with it."""
+
+
+class Kind(StrEnum):
+    """The five roots of the chart of accounts. Income and Expenses accounts are the categories."""
+
+    ASSETS = "Assets"
+    LIABILITIES = "Liabilities"
+    EQUITY = "Equity"
+    INCOME = "Income"
+    EXPENSES = "Expenses"
+
+    @property
+    def is_category(self) -> bool:
+        return self in (Kind.INCOME, Kind.EXPENSES)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account as decisions know it. `number` is its place in the order of opening, from 0."""
+
+    id: AccountId
+    number: int
+    name: str
+    kind: Kind
+    commodities: tuple[str, ...]
+    opened_on: date | None
+    on_budget: bool
+    closed_on: date | None = None
+    merged_into: AccountId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a holding cost in total, signed as the amount held; date and label tell its lot from others."""
+
+    total: Amount
+    date: date | None = None
+    label: str = private()
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What the amount was exchanged for in total, signed as the amount."""
+
+    total: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """An amount on an account. Its weight, which the transaction balances by, is cost, else price, else amount."""
+
+    account: AccountId
+    amount: Amount
+    cost: Cost | None = None
+    price: Price | None = None
+
+    @property
+    def weight(self) -> Amount:
+        if self.cost is not None:
+            return self.cost.total
+        if self.price is not None:
+            return self.price.total
+        return self.amount

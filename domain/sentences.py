@@ -1,0 +1,151 @@
+"""Sentences: what each stable code says to a person, in English, and how to mend it.
+
+A code is for ever and for programs; its sentence is for people and may be worded better at any time. Every door says
+the same, and a client that speaks another language translates by the code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+
+MAX_LISTED = 5
+"""How many values of a list a sentence names before it says how many more there are."""
+
+SENTENCES: dict[str, str] = {
+    "account_closed": "The account {account} was closed on {on}. Use another account, or an earlier date.",
+    "account_id_used": "An account with the id {account} exists already. Leave the id to the server.",
+    "account_kind_fixed": "{account} is one of the {kind} accounts and stays one. Keep the first part of its name.",
+    "account_merged": "The account {account} was merged into {into}. Use that one.",
+    "account_name_not_valid": "{name} is no account name. Write two to twelve parts with colons between them, the "
+    "first one of Assets, Liabilities, Equity, Income and Expenses, such as Expenses:Food:Groceries.",
+    "account_name_used": "There is an account {name} already. Choose another name.",
+    "account_not_empty": "The account {account} still holds {commodity}. Move the balance to another account first.",
+    "account_not_open_yet": "The account {account} opens on {opened_on}, after {date}. Use a later date.",
+    "account_takes_other_commodity": "The account {account} does not take {commodity}. Post to an account that does.",
+    "account_unknown": "There is no account {account} in this book. Open it first, or correct the name or id.",
+    "account_used_later": "The account {account} has transactions after {on}. Close it on a later day.",
+    "accounts_not_mergeable": "{account} cannot become part of {into}. Only two Income or two Expenses accounts merge.",
+    "amount_not_decimal": "{text} is no amount. Write digits with one point, such as -12.50.",
+    "amount_not_decimal_string": "An amount is a text, so that no digit is lost: write it in quotes, such as "
+    '"12.50". See {fields}.',
+    "amount_out_of_range": "The amount is beyond {limit_minor} of the smallest unit. Check its digits.",
+    "amount_scale_exceeded": "{amount} has more decimal places than the {scale} that the book keeps of this commodity. "
+    "Round it.",
+    "assertion_unknown": "No balance of {account} in {commodity} is confirmed, so there is none to take back.",
+    "balance_differs": "On {date} {account} holds {held}, not {stated}: {difference} is missing. Record what is "
+    "missing, or correct the stated balance.",
+    "body_empty": "The request has no body. Send the JSON that this door describes in /docs.",
+    "body_not_valid": "The request does not fit this door. See {fields}; /docs shows an example.",
+    "body_too_large": "The request is larger than {limit_bytes} bytes. Send less at once.",
+    "book_erased": "The book was erased and its key destroyed. Nothing more can be done with it.",
+    "book_exists": "The book {book} is open already.",
+    "book_name_not_valid": "A book needs a name of 1 to {limit} printable characters, with no space around it.",
+    "book_name_used": "Another book has this name already. Choose another name.",
+    "book_unknown": "There is no such book. See the list of books for names and ids.",
+    "budget_ended": "The budget {budget} ended on {on}. Set a new one.",
+    "budget_ends_before_start": "The budget starts on {start} and cannot end before that day.",
+    "budget_id_used": "A budget with the id {budget} exists already. Leave the id to the server.",
+    "budget_in_another_commodity": "The budget's limit is in {expected}. Give the new limit in {expected} too.",
+    "budget_needs_category": "{account} is no category. A budget needs an Income or Expenses account.",
+    "budget_unknown": "There is no budget {budget} in this book. See the list of budgets for ids.",
+    "busy": "More is waiting than the queue holds. Ask the same again after {retry_after_s} s.",
+    "commodity_code_not_valid": "{commodity} is no commodity code. Write 1 to 24 capital letters, digits or ' . _ -, "
+    "beginning with a letter and ending with a letter or digit.",
+    "commodity_declared_otherwise": "{commodity} is declared with {scale} decimal places, and that is fixed.",
+    "commodity_unknown": "{commodity} is neither an ISO 4217 currency nor declared in this book. Declare it first.",
+    "content_encoding_unknown": "Requests are read as they are, not {encoding}. Send the body without compression.",
+    "date_out_of_range": "{date} is not between {first} and {last}. Check the year.",
+    "host_refused": "This server answers under the names of this machine only, not under {host}. Use the address that "
+    "it printed when it started.",
+    "idempotency_key_not_valid": "An idempotency key is 1 to {limit} printable ASCII characters without spaces.",
+    "idempotency_key_reused": "This idempotency key was used for another request. Use a new key for a new command.",
+    "import_in_closed_period": "The import has transactions up to {closed_through}, where the books are closed. Record "
+    "dated corrections instead.",
+    "import_reconciled": "{count} transactions of the import are confirmed by a balance. Take back those confirmations "
+    "first.",
+    "import_unknown": "There is no import {import_id} to undo or commit in this book. See the list of imports.",
+    "internal_error": "Something went wrong on the server, and its log has the details under {request}. Whether the "
+    "command was carried out is told by the same request with the same idempotency key.",
+    "label_not_valid": "{label} cannot stand among {field}: a label is 1 to 100 printable characters.",
+    "limit_out_of_range": "The limit {limit} is negative, or beyond {limit_minor} of the smallest unit.",
+    "method_unknown": "This path does not take {method}. It takes {allowed}.",
+    "min_version_beyond_end": "The book ends at version {end}, and {min_version} does not exist yet. Ask for a version "
+    "that a command answered with.",
+    "min_version_not_reached": "The read models have reached version {reached} of {min_version}. Ask again shortly.",
+    "not_json": "The request is not JSON: {reason}. Send JSON in UTF-8.",
+    "opening_account_missing": "The book has no account {name}. Open it, or rename it back, first.",
+    "opening_needs_asset_or_liability": "{account} has no opening balance. Only Assets and Liabilities accounts have.",
+    "origin_refused": "A page from {origin} may not send commands here. Use the page that this server shows.",
+    "original_still_open": "The transaction {transaction} is in no closed period. Amend or void it instead.",
+    "parts_not_positive": "An amount cannot be split in {parts} parts. Ask for one part or more.",
+    "path_unknown": "There is nothing under {path}. See /docs for what there is.",
+    "period_closed": "The books are closed through {closed_through}. Use a later date than {date}, or record a dated "
+    "correction.",
+    "period_out_of_range": "A budget's period counts 1 to {limit}, not {count}.",
+    "postings_missing": "A transaction needs two postings or more, and has {count}.",
+    "price_in_itself": "The price of {commodity} cannot be told in {commodity}. Give another currency.",
+    "price_not_positive": "The price {rate} is not above zero.",
+    "price_out_of_range": "A price has at most {digits} digits, {places} of them after the point.",
+    "projection_parked": "The read model {projection} has put this book aside. Its reason stands in `finshift "
+    "projections list`, and `finshift projections release` tries again.",
+    "query_not_valid": "The question is not clear. See {fields}; /docs shows an example.",
+    "read_models_unavailable": "The read models cannot be read right now. Ask again after {retry_after_s} s.",
+    "scale_out_of_range": "A commodity has 0 to {limit} decimal places, not {scale}.",
+    "text_not_printable": "{field} has characters that cannot be shown. Remove them.",
+    "text_too_long": "{field} is longer than {limit} characters. Shorten it.",
+    "time_zone_unknown": "{time_zone} is no time zone. Use an IANA name such as America/Sao_Paulo.",
+    "too_many_commands": "One request takes at most {limit} commands, and this one has {count}. Send several.",
+    "too_many_labels": "A transaction has at most {limit} {field}.",
+    "too_many_postings": "A transaction has at most {limit} postings, and this one has {count}. Split it.",
+    "total_in_same_commodity": "A cost or price of {commodity} cannot be in {commodity} itself. Give another one.",
+    "total_signed_otherwise": "The total {total} has another sign than the amount {amount}. Give both the same sign.",
+    "transaction_id_used": "A transaction with the id {transaction} exists already. Leave the id to the server.",
+    "transaction_not_standing": "There is no transaction {transaction} that can still change: it is unknown, voided, "
+    "or in a closed period. A closed period takes a dated correction.",
+    "transaction_reconciled": "The transaction is part of a confirmed balance of {account}. Take that confirmation "
+    "back first.",
+    "transaction_unbalanced": "The postings do not sum to zero: {residue} is left over. Correct the amounts.",
+    "turnover_out_of_range": "All that this book has moved in {commodity} would go beyond {limit_minor} of the "
+    "smallest unit.",
+    "weights_not_positive": "Nothing can be shared by weights that are negative or all zero.",
+}
+"""Templates by code; what stands in braces is one of the refusal's params."""
+
+
+def sentence(code: str, params: Mapping[str, object]) -> str:
+    """The sentence of a code with its facts in place.
+
+    A code without a sentence is told as it is: a parked book's reason may have been written by a newer release.
+    """
+    template = SENTENCES.get(code)
+    if template is None:
+        return code
+    return template.format_map(_Told({name: _told(value) for name, value in params.items()}))
+
+
+class _Told(dict[str, str]):
+    """Facts as texts; one that is missing is told as missing, since a refusal must never fail for its wording."""
+
+    def __missing__(self, name: str) -> str:
+        return f"({name})"
+
+
+def _told(value: object) -> str:
+    match value:
+        case None:
+            return "none"
+        case Enum():
+            return str(value.value)
+        case datetime() | date():
+            return value.isoformat()
+        case Decimal():
+            return format(value, "f")
+        case list() | tuple():
+            listed = ", ".join(_told(part) for part in value[:MAX_LISTED])
+            more = len(value) - MAX_LISTED
+            return f"{listed} and {more} more" if more > 0 else listed
+        case _:
+            return str(value)

@@ -1,0 +1,1 @@
+"""How events travel: the wire contract, upcasters, the projection runner, replay and rebuild."""
