@@ -1,0 +1,108 @@
+# What a newcomer types; `make help` lists it. Needs: make, Python 3.11 or newer with venv. Everything else comes from
+# the locks in requirements/, by hash, into .venv.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+BIN := .venv/bin
+FLOORS := domain commands projections streams api infra
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# The interpreter for .venv; the first of these that is new enough unless PYTHON says otherwise.
+PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.14; do \
+	$$python -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { echo $$python; break; }; done)
+# Test processes at once: as many as there are cores.
+WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
+
+.PHONY: help install dev run test check format lint types imports unit bench fmt lock upgrade clean
+
+help: ## what can be asked for
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The environment
+
+install: .venv/installed ## make .venv with what the program needs
+dev: .venv/installed-dev ## the same with the tools and what the tests need
+
+.venv:
+	@[ -n "$(PYTHON)" ] || \
+		{ echo "Needs Python 3.11 or newer with venv (Debian: apt-get install python3-venv)." >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+# Beancount is under the GPL: an own machine gets it, from a lock of its own; whatever we hand out leaves it out.
+.venv/installed: requirements/runtime.txt requirements/beancount.txt pyproject.toml | .venv
+	$(PIP) install --quiet --require-hashes --requirement requirements/runtime.txt
+	$(PIP) install --quiet --require-hashes --requirement requirements/beancount.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/installed-dev: requirements/dev.txt pyproject.toml | .venv
+	$(PIP) install --quiet --require-hashes --requirement $<
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@ .venv/installed
+
+# The program
+
+run: install ## start at http://127.0.0.1:8000 with a sample household
+	$(BIN)/finshift serve --demo
+
+# The checks
+
+check: dev format lint types imports unit ## the fast part, in seconds
+
+format: dev
+	$(BIN)/ruff format --check .
+
+lint: dev
+	$(BIN)/ruff check .
+
+types: dev
+	$(BIN)/mypy
+
+imports: dev
+	$(BIN)/lint-imports --no-logo
+
+unit: dev
+	$(BIN)/pytest --quiet tests/unit
+
+# What kills and restarts programs runs first and alone; the rest shares the cores, and its coverage is printed last.
+test: dev format lint types imports ## everything: checks, then all tests on real servers, with coverage by branch
+	rm -f .coverage .coverage.*
+	$(BIN)/pytest --cov --cov-report= tests/chaos || [ $$? -eq 5 ]
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --cov --cov-append --ignore tests/chaos
+
+bench: dev ## measure: docs/performance.md says what and on what
+	$(BIN)/python -m tests.bench
+
+fmt: dev ## format and mend what can be mended by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The locks, with hashes, for every platform, naming no package index: what runs, its optional part, what develops
+
+LOCK := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock"
+EXTRA := import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	print(*project["optional-dependencies"]["beancount"])
+
+lock: .venv-lock ## write requirements/*.txt anew after a change in pyproject.toml
+	$(LOCK) pyproject.toml --group build --output-file requirements/runtime.txt
+	.venv-lock/bin/python -c '$(EXTRA)' | \
+		$(LOCK) - --constraint requirements/runtime.txt --output-file requirements/beancount.txt
+	$(LOCK) pyproject.toml --group build --group dev --extra beancount --constraint requirements/runtime.txt \
+		--constraint requirements/beancount.txt --output-file requirements/dev.txt
+
+upgrade: .venv-lock ## the same, taking the newest versions
+	rm -f requirements/*.txt
+	$(MAKE) lock
+
+.venv-lock:
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip --disable-pip-version-check install --quiet uv
+
+clean: ## take away what was made here; the data folder of the program is left alone
+	rm -rf .venv .venv-lock .coverage .coverage.* .hypothesis build dist *.egg-info
+	rm -rf .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find $(FLOORS) tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""What the house promises, held against the real parts."""

@@ -1,0 +1,1 @@
+"""Killed, restarted, repeated: nothing acknowledged is lost."""

@@ -1,0 +1,1 @@
+"""Floors together, on real servers."""

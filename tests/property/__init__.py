@@ -1,0 +1,1 @@
+"""The invariants, against whatever Hypothesis can think of."""
