@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -30,15 +31,33 @@ def open_book(bus: CommandBus, ids: Ids, asked: Asked, name: str, base: str, tim
     except BaseException:
         bus.keys.destroy(book)
         raise
-    answer.add_done_callback(unmake_key)
-    return answer
+    return _behind(answer, unmake_key)
 
 
 def erase_book(bus: CommandBus, asked: Asked, book: BookId, reason: str = "") -> Future[Answer]:
     """End a book for ever: the event first, then its key, so that nothing it hid can be read again."""
-    answer = bus.submit(book, [EraseBook(reason)], asked)
-    answer.add_done_callback(lambda done: bus.keys.destroy(book) if done.exception() is None else None)
-    return answer
+
+    def destroy_key(answer: Future[Answer]) -> None:
+        if answer.exception() is None:
+            bus.keys.destroy(book)
+
+    return _behind(bus.submit(book, [EraseBook(reason)], asked), destroy_key)
+
+
+def _behind(answer: Future[Answer], last: Callable[[Future[Answer]], None]) -> Future[Answer]:
+    """The same answer, told once `last` is done: a future's own callbacks run when its waiters have heard already."""
+    told: Future[Answer] = Future()
+    told.set_running_or_notify_cancel()
+
+    def tell(done: Future[Answer]) -> None:
+        try:
+            last(done)
+            told.set_result(done.result())
+        except BaseException as failure:
+            told.set_exception(failure)
+
+    answer.add_done_callback(tell)
+    return told
 
 
 def finish_erasures(store: EventStore, keys: Keys) -> None:

@@ -125,10 +125,12 @@ class CommandBus:
             logger.critical("the committer crashed: no command is taken any more; restart Finshift", exc_info=crash)
             with self._changed:
                 self._closing = True
-                left = [item for item in self._queue if not isinstance(item, Arrival)]
+                queued = [item for item in self._queue if not isinstance(item, Arrival)]
                 self._queue.clear()
-            for item in left:
-                item.done.set_exception(crash)
+            self._states.forget_all()  # no snapshot is made of what a crash may have left half done
+            for item in [*self._committer.unanswered(), *queued]:
+                if not item.done.done():
+                    item.done.set_exception(crash)
 
     def _await_items(self) -> bool:
         """Wait for items; False where none will come any more."""

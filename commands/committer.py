@@ -67,6 +67,8 @@ class Job:
     asked: Asked
     done: Future[Answer]
     attempts: int = 0
+    turn: int = 0
+    """Its place in the batch: what is decided again, is decided in the order in which it came."""
 
 
 @dataclass(slots=True)
@@ -76,6 +78,9 @@ class Question:
     book: BookId
     ask: Callable[[Book], Any]
     done: Future[Any]
+    is_fresh: bool = False
+    """The state was brought up to date since it was asked: good enough, or a busy neighbour would put it off for ever.
+    """
 
 
 @dataclass(slots=True)
@@ -142,6 +147,7 @@ class Committer:
         self._states = states
         self._put_back = put_back
         self._waiting: dict[BookId, list[Item]] = {}
+        self._taken: list[Job | Question] = []
 
     @property
     def is_waiting(self) -> bool:
@@ -152,10 +158,12 @@ class Committer:
         """Take items until the batch is full or none is left, decide them, commit, answer."""
         batch = _Batch()
         started = time.perf_counter()
+        self._taken.clear()
         while not batch.is_full(started) and (item := take()) is not None:
             if isinstance(item, Arrival):
                 self._arrive(item)
                 continue
+            self._taken.append(item)
             base = self._ready(item)
             if base is None:
                 continue
@@ -171,6 +179,11 @@ class Committer:
         if batch.later:
             self._put_back(batch.later)
         self._states.make_room()
+
+    def unanswered(self) -> list[Job | Question]:
+        """Who still waits for an answer when the committer has crashed."""
+        waiting = [item for items in self._waiting.values() for item in items if not isinstance(item, Arrival)]
+        return [item for item in [*self._taken, *waiting] if not item.done.done()]
 
     # States, loaded aside
 
@@ -202,7 +215,8 @@ class Committer:
 
     def _answer_question(self, question: Question, base: Loaded) -> None:
         try:
-            if self._store.head(question.book) != base.head:  # another process wrote: look at what is there now
+            if not question.is_fresh and self._store.head(question.book) != base.head:
+                question.is_fresh = True  # another process wrote: look at what is there now
                 self._load(question.book, self._states.forget(question.book), [question])
                 return
             if base.head is None:
@@ -225,6 +239,7 @@ class Committer:
             draft = batch.drafts[job.book] = _Draft(base, laid_over(base.state), base.version)
         if place is not None:
             batch.keys.add(place)
+        job.turn = len(batch.decided) + len(batch.refused)
         try:
             decided = self._decided(draft, job)
         except Rejected as rejected:
@@ -278,7 +293,7 @@ class Committer:
             self._fail(batch, failure)
             return
         again = told.moved | self._fold(batch, told.outcomes)
-        moved: dict[BookId, list[Item]] = {}
+        moved: dict[BookId, list[Job]] = {}
         for job, rejected in batch.refused:
             first_use = told.known.get(job.asked.key) if job.asked.key is not None else None
             if first_use is not None:
@@ -301,9 +316,10 @@ class Committer:
                 case _:
                     assert_never(outcome)
         for book, jobs in moved.items():
-            self._load(book, self._states.forget(book), jobs)
+            in_order = sorted(jobs, key=lambda job: job.turn)
+            self._load(book, self._states.forget(book), [*in_order])
 
-    def _decide_again(self, job: Job, moved: dict[BookId, list[Item]]) -> None:
+    def _decide_again(self, job: Job, moved: dict[BookId, list[Job]]) -> None:
         job.attempts += 1
         if job.attempts < MAX_ATTEMPTS:
             moved.setdefault(job.book, []).append(job)
@@ -367,7 +383,8 @@ class Committer:
 
 def replayed_answer(store: EventStore, known: Known, commands: int) -> Answer:
     """The answer to the first use of a key, rebuilt from its events and the head it left."""
-    made = store.read_book(known.book, known.first - 1, known.last - known.first + 1, known.last)
+    size = known.last - known.first + 1
+    made = store.read_book(known.book, known.first - 1, size, known.last) if size > 0 else []
     head = made or store.read_book(known.book, known.last - 1, 1, known.last)
     results = replayed_results(made, known.first - 1, commands)
     last = head[-1]

@@ -14,4 +14,9 @@ def account_id(state: Book, text: str) -> AccountId:
         return named
     if AccountId(text) in state.ledger.accounts:
         return AccountId(text)
+    # A book that is not there, or whose names are gone with its key, has no accounts either: that is what to say.
+    if "erased" in state.facts:
+        raise Rejected("book_erased")
+    if "book" not in state.facts:
+        raise Rejected("book_unknown")
     raise Rejected("account_unknown", account=text[:250])

@@ -21,13 +21,19 @@ _MISSING: Final = object()
 
 
 class Layer(MutableMapping[K, V]):
-    """A map laid over another: reads fall through, writes stay here until `fold`."""
+    """A map laid over another: reads fall through, writes stay here until `fold`.
 
-    __slots__ = ("base", "changes")
+    Its order is that of a dict with the same history, also where a key went and came back: what is decided on an
+    overlay is decided the same after a replay.
+    """
+
+    __slots__ = ("base", "changes", "returned")
 
     def __init__(self, base: MutableMapping[K, V]) -> None:
         self.base = base
         self.changes: dict[Any, Any] = {}
+        self.returned: set[Any] = set()
+        """Keys of the map below that were deleted and set again: they stand at the end now."""
 
     def __getitem__(self, key: K) -> Any:
         value = self.changes.get(key, _MISSING)
@@ -48,23 +54,33 @@ class Layer(MutableMapping[K, V]):
         return key in self.base if value is _MISSING else value is not _GONE
 
     def __setitem__(self, key: K, value: V) -> None:
-        self.changes[key] = value
+        changes = self.changes
+        if changes.get(key) is _GONE:
+            del changes[key]
+            if key in self.base:
+                self.returned.add(key)
+        changes[key] = value
 
     def __delitem__(self, key: K) -> None:
         if key not in self:
             raise KeyError(key)
         self.changes[key] = _GONE
 
+    def clear(self) -> None:
+        self.changes = dict.fromkeys(self.base, _GONE)
+        self.returned = set()
+
     def __iter__(self) -> Iterator[K]:
         changes = self.changes
         if not changes:
             yield from self.base
             return
+        returned = self.returned
         for key in self.base:
-            if changes.get(key) is not _GONE:
+            if changes.get(key) is not _GONE and key not in returned:
                 yield key
         for key, value in changes.items():
-            if value is not _GONE and key not in self.base:
+            if value is not _GONE and (key not in self.base or key in returned):
                 yield key
 
     def __len__(self) -> int:
@@ -76,13 +92,16 @@ class Layer(MutableMapping[K, V]):
 
     def fold(self) -> None:
         """Write the changes into the map below."""
-        base = self.base
+        base, returned = self.base, self.returned
         for key, value in self.changes.items():
             if value is _GONE:
                 base.pop(key, None)
-            else:
-                base[key] = value
+                continue
+            if key in returned:
+                del base[key]
+            base[key] = value
         self.changes = {}
+        self.returned = set()
 
 
 _ROOMS: Mapping[str, type[Any]] = {"ledger": Ledger, "budgets": Budgets}

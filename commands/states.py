@@ -78,6 +78,10 @@ class States:
         self._sizes.pop(book, None)
         return self._kept.pop(book, None)
 
+    def forget_all(self) -> None:
+        self._sizes.clear()
+        self._kept.clear()
+
     def make_room(self) -> None:
         """Forget the least recently used states beyond the limit; the newest always stays."""
         total = sum(self._sizes.values())

@@ -196,9 +196,20 @@ def evolve(book: Book, event: BookEvent) -> None:
         case BookRenamed(name):
             book.facts["name"] = name
         case BookErased():
-            book.facts["erased"] = "yes"
+            _forget(book)
         case _:
             assert_never(event)
+
+
+def _forget(book: Book) -> None:
+    """Keep nothing of an erased book but that it was: no text outlives its key in memory, and a replay comes to the
+    same.
+    """
+    for room in (book.ledger, book.budgets):
+        for name in type(room).__slots__:
+            getattr(room, name).clear()
+    book.facts.pop("name", None)
+    book.facts["erased"] = "yes"
 
 
 def _open(book: Book, command: OpenBook) -> list[BookEvent]:

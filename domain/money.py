@@ -73,6 +73,8 @@ def parse_decimal(text: str) -> tuple[int, int]:
 
 def parse_amount(text: str, code: str) -> Amount:
     """An amount as a person or a file wrote it, at the scale it was written with."""
+    if len(code) > MAX_CODE_CHARS:
+        raise Rejected("commodity_unknown", commodity=code[:MAX_CODE_CHARS])
     minor, scale = parse_decimal(text)
     return Amount(minor, commodity(code, scale))
 

@@ -34,9 +34,12 @@ SENTENCES: dict[str, str] = {
     "amount_out_of_range": "The amount is beyond {limit_minor} of the smallest unit. Check its digits.",
     "amount_scale_exceeded": "{amount} has more decimal places than the {scale} that the book keeps of this commodity. "
     "Round it.",
+    "arguments_not_valid": "{reason}. `finshift COMMAND --help` shows what the command takes.",
     "assertion_unknown": "No balance of {account} in {commodity} is confirmed, so there is none to take back.",
     "balance_differs": "On {date} {account} holds {held}, not {stated}: {difference} is missing. Record what is "
     "missing, or correct the stated balance.",
+    "bind_refused": "{host} can be reached from other machines, and whoever reaches it would own these books. "
+    "Serve on 127.0.0.1, or set FINSHIFT_LOCAL_BIND to this address where something else guards it.",
     "body_empty": "The request has no body. Send the JSON that this door describes in /docs.",
     "body_not_valid": "The request does not fit this door. See {fields}; /docs shows an example.",
     "body_too_large": "The request is larger than {limit_bytes} bytes. Send less at once.",
@@ -52,12 +55,23 @@ SENTENCES: dict[str, str] = {
     "budget_needs_category": "{account} is no category. A budget needs an Income or Expenses account.",
     "budget_unknown": "There is no budget {budget} in this book. See the list of budgets for ids.",
     "busy": "More is waiting than the queue holds. Ask the same again after {retry_after_s} s.",
+    "claim_taken": "Something in this request is here already, under another transaction. Ask for a new preview.",
+    "clock_ahead": "This machine's clock differs too much from the database's. Set the clocks right.",
+    "clock_behind": "The clock is behind what this book has recorded. Set the clock right.",
+    "command_type_unknown": "There is no command {type}. A batch takes {types}.",
     "commodity_code_not_valid": "{commodity} is no commodity code. Write 1 to 24 capital letters, digits or ' . _ -, "
     "beginning with a letter and ending with a letter or digit.",
     "commodity_declared_otherwise": "{commodity} is declared with {scale} decimal places, and that is fixed.",
     "commodity_unknown": "{commodity} is neither an ISO 4217 currency nor declared in this book. Declare it first.",
+    "confirmation_needed": "This has to be confirmed, and there is no terminal to ask at. Say --yes to do it without asking.",
     "content_encoding_unknown": "Requests are read as they are, not {encoding}. Send the body without compression.",
+    "cursor_not_valid": "The cursor is not one of this question. Begin again without a cursor.",
     "date_out_of_range": "{date} is not between {first} and {last}. Check the year.",
+    "event_too_large": "The transaction takes more than {limit} bytes. Shorten its texts, or split it.",
+    "export_is_whole": "The event log is exported whole, up to its end. Leave --known-on out.",
+    "file_not_readable": "{file} cannot be read: {reason}. Check its name and permissions.",
+    "file_not_writable": "{file} cannot be written: {reason}. Choose another place.",
+    "file_too_large": "The file is larger than {limit_bytes} bytes. Split it.",
     "host_refused": "This server answers under the names of this machine only, not under {host}. Use the address that "
     "it printed when it started.",
     "idempotency_key_not_valid": "An idempotency key is 1 to {limit} printable ASCII characters without spaces.",
@@ -71,6 +85,9 @@ SENTENCES: dict[str, str] = {
     "command was carried out is told by the same request with the same idempotency key.",
     "label_not_valid": "{label} cannot stand among {field}: a label is 1 to 100 printable characters.",
     "limit_out_of_range": "The limit {limit} is negative, or beyond {limit_minor} of the smallest unit.",
+    "log_broken": "The chain breaks at line {line}: {reason}. What stands there is not what was recorded; compare it with "
+    "another copy of the log.",
+    "log_not_readable": "Line {line} is no event of an exported log. Check that the file was exported as jsonl.",
     "method_unknown": "This path does not take {method}. It takes {allowed}.",
     "min_version_beyond_end": "The book ends at version {end}, and {min_version} does not exist yet. Ask for a version "
     "that a command answered with.",
@@ -80,6 +97,7 @@ SENTENCES: dict[str, str] = {
     "opening_needs_asset_or_liability": "{account} has no opening balance. Only Assets and Liabilities accounts have.",
     "origin_refused": "A page from {origin} may not send commands here. Use the page that this server shows.",
     "original_still_open": "The transaction {transaction} is in no closed period. Amend or void it instead.",
+    "outcome_unknown": "Whether this was recorded is not known yet. Send the same again with the same idempotency key.",
     "parts_not_positive": "An amount cannot be split in {parts} parts. Ask for one part or more.",
     "path_unknown": "There is nothing under {path}. See /docs for what there is.",
     "period_closed": "The books are closed through {closed_through}. Use a later date than {date}, or record a dated "
@@ -89,16 +107,28 @@ SENTENCES: dict[str, str] = {
     "price_in_itself": "The price of {commodity} cannot be told in {commodity}. Give another currency.",
     "price_not_positive": "The price {rate} is not above zero.",
     "price_out_of_range": "A price has at most {digits} digits, {places} of them after the point.",
+    "projection_differs": "The read model {projection} differs from a fresh fold of the log. `finshift projections rebuild "
+    "{projection}` makes it anew.",
     "projection_parked": "The read model {projection} has put this book aside. Its reason stands in `finshift "
     "projections list`, and `finshift projections release` tries again.",
+    "projection_unknown": "There is no read model {projection}. These are: {known}.",
     "query_not_valid": "The question is not clear. See {fields}; /docs shows an example.",
     "read_models_unavailable": "The read models cannot be read right now. Ask again after {retry_after_s} s.",
+    "request_not_valid": "The request could not be read: {reason}.",
     "scale_out_of_range": "A commodity has 0 to {limit} decimal places, not {scale}.",
+    "store_busy": "The store is in use by something slow. Ask the same again after {retry_after_s} s.",
+    "store_full": "The disk that holds the books is full. Make room, then ask the same again.",
+    "store_newer": "The books were written by a newer release of Finshift. Update Finshift.",
+    "store_read_only": "The books cannot be written: their file or disk is read-only. Allow writing, then ask "
+    "the same again.",
+    "store_unreachable": "The store does not answer. Ask the same again after {retry_after_s} s.",
     "text_not_printable": "{field} has characters that cannot be shown. Remove them.",
     "text_too_long": "{field} is longer than {limit} characters. Shorten it.",
     "time_zone_unknown": "{time_zone} is no time zone. Use an IANA name such as America/Sao_Paulo.",
     "too_many_commands": "One request takes at most {limit} commands, and this one has {count}. Send several.",
+    "too_many_commodities": "A book knows at most {limit} commodities. Use one that is declared already.",
     "too_many_labels": "A transaction has at most {limit} {field}.",
+    "too_many_periods": "The span has more than {limit} periods. Ask for a shorter span or longer periods.",
     "too_many_postings": "A transaction has at most {limit} postings, and this one has {count}. Split it.",
     "total_in_same_commodity": "A cost or price of {commodity} cannot be in {commodity} itself. Give another one.",
     "total_signed_otherwise": "The total {total} has another sign than the amount {amount}. Give both the same sign.",
@@ -110,6 +140,7 @@ SENTENCES: dict[str, str] = {
     "transaction_unbalanced": "The postings do not sum to zero: {residue} is left over. Correct the amounts.",
     "turnover_out_of_range": "All that this book has moved in {commodity} would go beyond {limit_minor} of the "
     "smallest unit.",
+    "upload_not_valid": "The upload cannot be read: {reason}. Send multipart/form-data with one field `file`.",
     "weights_not_positive": "Nothing can be shared by weights that are negative or all zero.",
 }
 """Templates by code; what stands in braces is one of the refusal's params."""

@@ -1,1 +1,11 @@
-"""What can be seen: one file a read model, with its tables, its reducer and its queries."""
+"""What can be seen: one file a read model, with its tables, its reducer and its queries.
+
+`READ_MODELS` are those that the runner keeps; `chart` and `sums` are what several of them are made of.
+"""
+
+from __future__ import annotations
+
+from projections import accounts, balances, budgets, cash_flow, net_worth, register, timeline
+from projections.readmodel import ReadModel
+
+READ_MODELS: tuple[ReadModel, ...] = (accounts, timeline, balances, register, net_worth, cash_flow, budgets)

@@ -6,13 +6,12 @@ heads and the checkpoint; the same events in any split leave the same rows, on S
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, MetaData, Table, Text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import BigInteger, Column, Connection, Date, Integer, MetaData, SmallInteger, Table, Text
 
 from domain.book import BookId
 from domain.recorded import Recorded
@@ -40,10 +39,10 @@ class ReadModel(Protocol):
     """
 
     @property
-    def NAME(self) -> str: ...  # noqa: N802 - a module's constant, seen as a protocol's property
+    def NAME(self) -> str: ...
 
     @property
-    def VERSION(self) -> int: ...  # noqa: N802
+    def VERSION(self) -> int: ...
 
     @property
     def metadata(self) -> MetaData: ...
@@ -75,8 +74,11 @@ def copy_in_bulk(connection: Connection, table: Table, rows: Sequence[tuple[Valu
     if connection.dialect.name == "postgresql":
         if not connection.in_transaction():
             connection.begin()  # as the first statement of any connection does: COPY goes past SQLAlchemy
-        with connection.connection.cursor() as cursor:
+        cursor: Any = connection.connection.cursor()
+        try:
             cursor.copy_expert(f"COPY {table.name} FROM STDIN", StringIO(_copy_text(rows)))
+        finally:
+            cursor.close()
         return
     marks = ",".join("?" * len(table.columns))
     connection.exec_driver_sql(f"INSERT INTO {table.name} VALUES ({marks})", list(rows))
@@ -100,18 +102,30 @@ def _escaped(value: Value) -> Value:
 
 
 def add_in_bulk(
-    connection: Connection, table: Table, rows: Sequence[dict[str, Any]], added: Sequence[str], *, put: bool = False
+    connection: Connection, table: Table, rows: Sequence[tuple[Value, ...]], added: Sequence[str], *, put: bool = False
 ) -> None:
-    """Upsert rows by primary key: where one stands, `added` columns are added to it (with `put`: replaced).
+    """Upsert rows by primary key: where one stands, the `added` columns are added to it (with `put`: replaced).
 
-    A key may occur only once in `rows`.
+    A row has every column in the table's order; a key may occur only once in `rows`. One statement on PostgreSQL.
     """
     if not rows:
         return
-    new: postgresql.Insert | sqlite.Insert
-    new = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
-    changed = {name: new.excluded[name] if put else table.c[name] + new.excluded[name] for name in added}
-    connection.execute(new.on_conflict_do_update(index_elements=table.primary_key.columns, set_=changed), rows)
+    key = ", ".join([f'"{column.name}"' for column in table.primary_key.columns])
+    old = "" if put else "+ was."
+    changes = ", ".join([f'"{name}" = excluded."{name}"' + (f'{old}"{name}"' if old else "") for name in added])
+    upsert = f"ON CONFLICT ({key}) DO UPDATE SET {changes}"
+    if connection.dialect.name == "postgresql":
+        arrays = ", ".join([f"%s::{_array_of(column)}" for column in table.columns])
+        statement = f"INSERT INTO {table.name} AS was SELECT * FROM unnest({arrays}) {upsert}"
+        connection.exec_driver_sql(statement, tuple([list(values) for values in zip(*rows, strict=True)]))
+        return
+    marks = ",".join("?" * len(table.columns))
+    connection.exec_driver_sql(f"INSERT INTO {table.name} AS was VALUES ({marks}) {upsert}", list(rows))
+
+
+def _array_of(column: Column[Any]) -> str:
+    kind = {BigInteger: "bigint", Integer: "integer", SmallInteger: "smallint", Date: "date", Text: "text"}
+    return f"{kind[type(column.type)]}[]"
 
 
 def in_chunks(values: Iterable[Item], size: int = MAX_BOUND_VALUES) -> Iterator[list[Item]]:

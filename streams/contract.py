@@ -126,15 +126,18 @@ def framed(*fields: bytes) -> bytes:
     return b"".join([part for field in fields for part in (_LENGTH.pack(len(field)), field)])
 
 
-def framed_texts(*fields: str) -> bytes:
-    return framed(*[field.encode() for field in fields])
+def framed_text(field: str) -> bytes:
+    """The same of one text, as UTF-8."""
+    encoded = field.encode()
+    return _LENGTH.pack(len(encoded)) + encoded
 
 
 def chained_hash(names: bytes, version: int, rest: bytes) -> bytes:
     """SHA-256 over the envelope: `names` is id, type and stream, framed; then comes the version, framed as its decimal
     digits; `rest` is recorded_at, actor, command_id, correlation_id, causation_id, `prev_hash` and `data`, framed.
     """
-    return hashlib.sha256(b"".join((names, framed(b"%d" % version), rest))).digest()
+    digits = b"%d" % version
+    return hashlib.sha256(b"".join((names, _LENGTH.pack(len(digits)), digits, rest))).digest()
 
 
 def envelope_hash(
@@ -155,13 +158,14 @@ def envelope_hash(
     `prev_hash` and `data` as they are) behind its length in four bytes, big-endian. The position is left out, so that
     a book can move to another store.
     """
-    rest = framed_texts(recorded_at, actor, command_id, correlation_id, causation_id) + framed(prev_hash, data)
-    return chained_hash(framed_texts(id, type, stream), version, rest)
+    names = b"".join(map(framed_text, (id, type, stream)))
+    asked = b"".join(map(framed_text, (recorded_at, actor, command_id, correlation_id, causation_id)))
+    return chained_hash(names, version, asked + framed(prev_hash, data))
 
 
 def instant_text(instant: datetime) -> str:
     """UTC in microseconds, always 27 characters, so that texts sort as instants: `2026-09-01T12:00:00.000000Z`."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def parse_instant(text: str) -> datetime:

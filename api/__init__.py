@@ -1,0 +1,1 @@
+"""How people and machines talk to the house."""

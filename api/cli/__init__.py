@@ -1,0 +1,22 @@
+"""The command line: everything the doors can do, for people at a terminal and for programs.
+
+A command turns words into one question or command and tells the answer; what stands on standard output is the answer
+alone. Whatever goes wrong is told on standard error, with exit code 2 for bad input and 1 for a failure.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from api.parts import Parts
+
+
+def main(open_parts: Callable[[], AbstractContextManager[Parts]]) -> int:
+    """Run the command that the program was called with; its exit code. `open_parts` is called only where it is due."""
+    from api.cli.program import run
+
+    return run(sys.argv[1:], open_parts)

@@ -1,0 +1,112 @@
+"""The desk: where a command of the command line gets the parts, the books and the read models it works with.
+
+A reading command brings the projections up to the store's end first, so that it sees all that was ever acknowledged,
+whether a server runs beside it or not.
+"""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import date
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import typer
+
+from domain.errors import Rejected
+
+if TYPE_CHECKING:  # a call for help does not wait for what only a command needs
+    from sqlalchemy import Connection
+
+    from api.figures import Frame
+    from api.parts import Parts
+    from commands.ports import Asked
+    from domain.book import BookId
+
+QUIET_S = 0.5
+"""Work that is over sooner shows no progress bar."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the program was started with: `open_parts` builds the parts and closes them behind the command."""
+
+    open_parts: Callable[[], AbstractContextManager[Parts]]
+
+
+def parts_of(ctx: typer.Context) -> AbstractContextManager[Parts]:
+    desk: Desk = ctx.obj
+    return desk.open_parts()
+
+
+def composed(text: str) -> str:
+    """Unicode's composed form: the same name, however a terminal spells its accents."""
+    return unicodedata.normalize("NFC", text)
+
+
+def book_of(parts: Parts, text: str) -> BookId:
+    """The book that a name or id means; `book_unknown` where none does."""
+    from commands.books import resolve_book
+
+    return resolve_book(parts.store, parts.keys, composed(text))
+
+
+def asked(parts: Parts) -> Asked:
+    """Whoever runs the command line is the local owner; a command of its own begins here."""
+    from commands.ports import Asked
+
+    command_id = parts.ids.new()
+    return Asked(parts.principal, command_id, command_id, command_id)
+
+
+def catch_up(parts: Parts) -> None:
+    with progress("Bringing the figures up to date") as told:
+        parts.runner.catch_up(told)
+
+
+@contextmanager
+def framed(
+    ctx: typer.Context, book: str, names: Sequence[str], as_of: date | None = None, known_on: str | None = None
+) -> Iterator[tuple[Connection, Frame]]:
+    """A connection to the read models `names`, all up to date, and the frame of a question about a book."""
+    from api.figures import check_not_parked, frame_of
+    from projections import accounts
+
+    with parts_of(ctx) as parts:
+        meant = book_of(parts, book)
+        catch_up(parts)
+        with parts.read() as connection:
+            check_not_parked(connection, parts.runner, [*names, accounts.NAME], meant)
+            yield connection, frame_of(connection, parts.clock, meant, as_of, known_on)
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Told `(done, of)`; shows a bar on a terminal's standard error as soon as the work turns out to be long."""
+    if not sys.stderr.isatty():
+        yield lambda done, of: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    started = monotonic()
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None, visible=False)
+
+        def told(done: int, of: int) -> None:
+            bar.update(task, completed=done, total=of, visible=monotonic() - started > QUIET_S)
+
+        yield told
+
+
+def confirm(question: str) -> None:
+    """Ask at the terminal; without one it is `confirmation_needed`. A "no" ends the command, and nothing was done."""
+    if not sys.stdin.isatty():
+        raise Rejected("confirmation_needed")
+    if not typer.confirm(question, err=True):
+        typer.echo("Nothing was changed.", err=True)
+        raise typer.Exit(0)

@@ -1,0 +1,192 @@
+"""`finshift import` and `finshift imports`: a file is shown before anything is recorded, and taken back as a whole."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.cli.desk import asked, book_of, catch_up, composed, confirm, parts_of
+from api.cli.options import Account, Book, Json, Yes
+from api.cli.telling import print_table, say, styled, write_items, write_json
+from domain.errors import Rejected
+
+if TYPE_CHECKING:
+    from api.items import Item
+    from api.parts import Parts
+    from commands.imports import Answers
+    from domain.book import BookId
+
+ROWS_SHOWN = 40
+"""Rows of a preview that a person is shown; `--dry-run --json` has all of them."""
+
+app = typer.Typer(help="List imports, and take them back.", no_args_is_help=True)
+
+
+def import_file(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(help="The bank's file, or another program's ledger.")],
+    book: Book,
+    account: Account = None,
+    format: Annotated[
+        str | None, typer.Option("--format", metavar="FORMAT", help="Where the file's own signs mislead.")
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option("--profile", metavar="PROFILE", help="How to read a format that has several ways.")
+    ] = None,
+    balance_today: Annotated[
+        str | None, typer.Option("--balance-today", metavar="AMOUNT", help="What your bank shows today.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would happen, and end there.")] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Import a file: it is shown what would be recorded and why, then asked, then recorded whole or not at all."""
+    from api.items import import_answer_item, preview_item
+    from commands.imports import Answers
+
+    raw = _read(file)
+    with parts_of(ctx) as parts:
+        meant = book_of(parts, book)
+        answers = Answers(balance_today=balance_today)
+        preview = parts.imports.preview(
+            meant, raw, file.name, None if account is None else composed(account), format, profile, answers
+        )
+        item = preview_item(preview)
+        if as_json and dry_run:
+            write_json(item)
+        elif not as_json:
+            _show(item)
+        if dry_run:
+            parts.imports.discard(meant, preview.import_id)
+            return
+        if not yes:
+            answers = _agreed(parts, meant, item, answers)
+        done = import_answer_item(parts.imports.commit(meant, preview.import_id, asked(parts), answers))
+        catch_up(parts)
+    if as_json:
+        write_json(done)
+        return
+    say(f"Imported: {_counts(done['counts'])}.")
+    if done["agreement"] is not None:
+        say(done["agreement"]["text_en"])
+    say(f"Take it back: finshift imports undo {done['import_id']} --book {book}")
+
+
+@app.command("list")
+def list_imports(ctx: typer.Context, book: Book, as_json: Json = False) -> None:
+    """Every import of a book, oldest first."""
+    from api.items import account_names, imported_item
+    from projections import accounts
+
+    with parts_of(ctx) as parts:
+        meant = book_of(parts, book)
+        catch_up(parts)
+        with parts.read() as connection:
+            names = account_names(accounts.accounts(connection, meant))
+        items = [imported_item(imported, names) for imported in parts.imports.list(meant)]
+    if as_json:
+        write_items(items)
+        return
+    rows = [
+        (
+            item["recorded_at"][:10],
+            item["file_name"],
+            item["format"],
+            item["account"] or "",
+            item["recorded"],
+            "undone" if item["undone"] else "",
+            item["import_id"],
+        )
+        for item in items
+    ]
+    print_table(["On", "File", "Format", "Account", "Recorded>", "", "Id"], rows, empty="Nothing was imported yet.")
+
+
+@app.command("undo")
+def undo(
+    ctx: typer.Context,
+    import_id: Annotated[str, typer.Argument(metavar="IMPORT", help="The import's id: finshift imports list.")],
+    book: Book,
+    as_json: Json = False,
+) -> None:
+    """Take an import back: all that it recorded is voided, edited transactions too."""
+    from api.items import import_answer_item
+    from domain.ledger import ImportId
+
+    with parts_of(ctx) as parts:
+        meant = book_of(parts, book)
+        item = import_answer_item(parts.imports.undo(meant, ImportId(import_id), asked(parts)))
+        catch_up(parts)
+    if as_json:
+        write_json(item)
+    else:
+        say(f"Taken back: {_counts(item['counts'])}.")
+
+
+def _read(file: Path) -> bytes:
+    """The file whole; one beyond the limit is refused before it is read."""
+    from commands.imports import MAX_IMPORT_BYTES
+
+    try:
+        with file.open("rb") as opened:
+            raw = opened.read(MAX_IMPORT_BYTES + 1)
+    except OSError as failed:
+        raise Rejected("file_not_readable", file=str(file), reason=failed.strerror or "") from None
+    if len(raw) > MAX_IMPORT_BYTES:
+        raise Rejected("file_too_large", limit_bytes=MAX_IMPORT_BYTES)
+    return raw
+
+
+def _agreed(parts: Parts, book: BookId, item: Item, answers: Answers) -> Answers:
+    """Ask what the preview asks, and whether to go on; a preview that is not wanted is forgotten at once."""
+    from commands.imports import Answers
+    from domain.ledger import ImportId
+
+    import_id = ImportId(item["import_id"])
+    try:
+        if not sys.stdin.isatty():
+            raise Rejected("confirmation_needed")
+        open_questions = [question for question in item["questions"] if question["code"] == "balance_today"]
+        if open_questions and answers.balance_today is None:
+            say(open_questions[0]["text_en"], stderr=True)
+            told = typer.prompt("Balance today (Enter leaves it open)", default="", show_default=False, err=True)
+            answers = Answers(balance_today=told.strip() or None)
+        confirm("Import this?")
+    except BaseException:
+        parts.imports.discard(book, import_id)
+        raise
+    return answers
+
+
+def _show(item: Item) -> None:
+    """The preview at the terminal: what was detected, the counts, the first rows with their reasons, the questions."""
+    period = item["period"]
+    said = [item["format"], item["account"] or "", f"{period['first']} to {period['last']}" if period else ""]
+    say(", ".join(filter(None, said)) + f": {_counts(item['counts'])}.")
+    rows = [
+        (
+            row["row"],
+            row["date"] or "",
+            row["description"],
+            "" if row["amount"] is None else styled(row["amount"], row["commodity"]),
+            row["commodity"] or "",
+            row["verdict"],
+            "" if row["verdict"] == "new" else row["reason"]["text_en"],
+        )
+        for row in item["rows"][:ROWS_SHOWN]
+    ]
+    print_table(["Row>", "Date", "Description", "Amount>", "", "Verdict", "Why"], rows, empty="The file has no row.")
+    if len(item["rows"]) > ROWS_SHOWN:
+        say(f"... and {len(item['rows']) - ROWS_SHOWN} more rows: --dry-run --json has all of them.")
+    for remark in item["remarks"]:
+        say(remark["text_en"])
+    for question in item["questions"]:
+        say(f"? {question['text_en']}")
+    say(item["agreement"]["text_en"])
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join([f"{count} {name}" for name, count in counts.items()])

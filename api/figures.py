@@ -1,0 +1,233 @@
+"""Figures: what can be asked of a book, answered from the read models as items, whichever door asks.
+
+A frame says which book, day and version a question is about; every figure of one question is read in one frame, so
+that what is shown side by side fits together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+
+from api.items import (
+    Item,
+    account_item,
+    account_names,
+    balance_item,
+    budget_item,
+    entry_item,
+    flow_item,
+    money,
+    worth_item,
+)
+from commands.ports import Clock
+from domain.book import BookId
+from domain.budgets import Every, month_later
+from domain.errors import Rejected
+from domain.ledger import FIRST_DAY, LAST_DAY, AccountId, Kind
+from domain.money import Amount, Commodity
+from projections import accounts, balances, budgets, cash_flow, net_worth, register, timeline
+from projections.accounts import BookRow
+from streams.runner import ProjectionRunner
+
+MONTHS_TOLD = 12
+"""Net worth and cash flow tell the last twelve months where no span is asked for."""
+
+PAGE_SIZE = 500
+"""Transactions read at a time where more than a page is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A question in its book: `as_of` and `today` are days of the book's zone; `known` is None for all versions."""
+
+    book: BookId
+    row: BookRow
+    as_of: date
+    today: date
+    known: int | None
+
+
+def frame_of(
+    connection: Connection, clock: Clock, book: BookId, as_of: date | None = None, known_on: str | None = None
+) -> Frame:
+    """The frame of a question; `book_unknown` where the read models have no such book."""
+    row = accounts.book(connection, book)
+    if row is None:
+        raise Rejected("book_unknown", book=book)
+    today = clock.now().astimezone(ZoneInfo(row.time_zone)).date()
+    known = None
+    if known_on is not None:
+        known = timeline.version_known_on(connection, book, moment(known_on, row.time_zone))
+    return Frame(book, row, as_of or today, today, known)
+
+
+def check_not_parked(connection: Connection, runner: ProjectionRunner, names: Sequence[str], book: BookId) -> None:
+    """`projection_parked` where one of these read models has put the book aside: its figures would be old."""
+    for name in names:
+        head = runner.head(connection, name, book)
+        if head is not None and head.parked is not None:
+            raise Rejected("projection_parked", projection=name, book=book, version=head.version, reason=head.parked)
+
+
+def moment(text: str, time_zone: str) -> datetime:
+    """An instant as written, or the last moment of a date in the book's zone; UTC. `query_not_valid` otherwise."""
+    text = text.strip()
+    try:
+        if len(text) == 10:
+            following = min(date.fromisoformat(text), LAST_DAY) + timedelta(days=1)
+            midnight = datetime.combine(following, time(), ZoneInfo(time_zone))
+            return midnight.astimezone(UTC) - timedelta(microseconds=1)
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        reason = "an instant with its zone, such as 2026-09-14T18:00:00Z, or a date is expected"
+        raise Rejected("query_not_valid", fields=["known_on"], reasons={"known_on": reason})
+    return instant.astimezone(UTC)
+
+
+def span(first: date | None, last: date | None, frame: Frame) -> tuple[date, date]:
+    """The days asked for; where nothing is said, the last twelve months up to the frame's day."""
+    last = last or frame.as_of
+    first = first or month_later(last.replace(day=1), 1 - MONTHS_TOLD)
+    for name, day in (("from", first), ("to", last)):
+        if not FIRST_DAY <= day <= LAST_DAY:
+            raise Rejected("date_out_of_range", date=day, first=FIRST_DAY, last=LAST_DAY, field=name)
+    if first > last:
+        raise Rejected("query_not_valid", fields=["from", "to"], reasons={"from": "it is after `to`"})
+    return first, last
+
+
+def period_day(text: str | None, otherwise: date) -> date:
+    """A day of the period that is meant. A month means the period that begins in it, which holds its last day."""
+    if text is None:
+        return otherwise
+    try:
+        if len(text) == 7:
+            return month_later(date.fromisoformat(f"{text}-01"), 1) - timedelta(days=1)
+        return date.fromisoformat(text)
+    except ValueError:
+        reason = "a day as YYYY-MM-DD or a month as YYYY-MM is expected"
+        raise Rejected("query_not_valid", fields=["period"], reasons={"period": reason}) from None
+
+
+def names_of(connection: Connection, frame: Frame) -> dict[AccountId, str]:
+    """Account names as known at the version that the question is about."""
+    return account_names(accounts.accounts(connection, frame.book, frame.known))
+
+
+def account_meant(names: dict[AccountId, str], text: str) -> AccountId:
+    """The account that an id or a full name means; `account_unknown` where none does."""
+    if AccountId(text) in names:
+        return AccountId(text)
+    for account, name in names.items():
+        if name == text:
+            return account
+    raise Rejected("account_unknown", account=text[:250])
+
+
+# Figures
+
+
+def account_items(connection: Connection, frame: Frame) -> list[Item]:
+    rows = accounts.accounts(connection, frame.book, frame.known)
+    return [account_item(row) for row in sorted(rows, key=lambda row: row.name)]
+
+
+def balance_items(connection: Connection, frame: Frame) -> list[Item]:
+    """What every account holds at the end of the frame's day, by name."""
+    names = names_of(connection, frame)
+    rows = balances.balances(connection, frame.book, frame.as_of, frame.known)
+    return sorted([balance_item(row, names) for row in rows], key=lambda item: (item["account"], item["commodity"]))
+
+
+def transaction_items(
+    connection: Connection,
+    frame: Frame,
+    *,
+    account: str | None = None,
+    first: date | None = None,
+    last: date | None = None,
+    text: str | None = None,
+    limit: int | None = None,
+) -> Iterator[Item]:
+    """Transactions, newest first; at most `limit`, read page by page. Those to come only where `last` says so."""
+    names = names_of(connection, frame)
+    meant = None if account is None else account_meant(names, account)
+    cursor = None
+    while limit is None or limit > 0:
+        page = register.transactions(
+            connection,
+            frame.book,
+            account=meant,
+            first=first,
+            last=last or frame.as_of,
+            text=text or None,
+            known=frame.known,
+            limit=PAGE_SIZE if limit is None else min(limit, PAGE_SIZE),
+            cursor=cursor,
+        )
+        yield from [entry_item(entry, names) for entry in page.items]
+        cursor = page.next
+        if cursor is None:
+            return
+        limit = None if limit is None else limit - len(page.items)
+
+
+def worth_items(
+    connection: Connection, frame: Frame, first: date | None, last: date | None, every: Every
+) -> list[Item]:
+    since, until = span(first, last, frame)
+    rows = net_worth.net_worth(connection, frame.book, since, until, every, frame.row.base, frame.known)
+    return [worth_item(row) for row in rows]
+
+
+def flow_items(connection: Connection, frame: Frame, first: date | None, last: date | None, every: Every) -> list[Item]:
+    """What categories took in and gave out, by period and name; signs as posted."""
+    since, until = span(first, last, frame)
+    names = names_of(connection, frame)
+    rows = cash_flow.cash_flow(connection, frame.book, since, until, every, frame.known)
+    items = [flow_item(row, names) for row in rows]
+    return sorted(items, key=lambda item: (item["period"], item["account"], item["commodity"]))
+
+
+def budget_items(connection: Connection, frame: Frame, period: str | None) -> list[Item]:
+    names = names_of(connection, frame)
+    rows = budgets.budgets(connection, frame.book, period_day(period, frame.as_of), frame.known)
+    return sorted([budget_item(row, names) for row in rows], key=lambda item: (item["account"], item["budget_id"]))
+
+
+def month_item(connection: Connection, frame: Frame) -> Item:
+    """The household's month at a glance: net worth now, and what came in and went out since the month's first day.
+
+    In and out are by commodity, both positive; a refund lessens what went out, as it lessens its category.
+    """
+    kinds = {row.account: row.kind for row in accounts.accounts(connection, frame.book, frame.known)}
+    first = frame.today.replace(day=1)
+    base = frame.row.base
+    worth = net_worth.net_worth(connection, frame.book, frame.today, frame.today, Every.DAY, base, frame.known)
+    sums: dict[tuple[str, str], int] = {}
+    units: dict[str, Commodity] = {}
+    for flow in cash_flow.cash_flow(connection, frame.book, first, frame.today, Every.MONTH, frame.known):
+        way = "in" if kinds[flow.account] is Kind.INCOME else "out"
+        unit = flow.amount.commodity
+        units[unit.code] = unit
+        minor = -flow.amount.minor if way == "in" else flow.amount.minor
+        sums[way, unit.code] = sums.get((way, unit.code), 0) + minor
+    return {
+        "net_worth": worth_item(worth[-1]) if worth else None,
+        "month": first.isoformat()[:7],
+        "in": _sums_item(sums, "in", units, base),
+        "out": _sums_item(sums, "out", units, base),
+    }
+
+
+def _sums_item(sums: dict[tuple[str, str], int], way: str, units: dict[str, Commodity], base: str) -> list[Item]:
+    """The sums of one way, the base commodity first; an empty month tells nothing."""
+    codes = sorted((code for told, code in sums if told == way), key=lambda code: (code != base, code))
+    return [money(Amount(sums[way, code], units[code])) for code in codes]

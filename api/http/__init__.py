@@ -1,0 +1,1 @@
+"""The doors over HTTP: the outside's shapes turned into the domain's and back."""

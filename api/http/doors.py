@@ -1,0 +1,366 @@
+"""Doors: the one table between what the outside asks and what the domain is told.
+
+A door turns a body into a wish and judges nothing. Single doors and batches read the same table, so that no rule and no
+name is written twice; accounts may come by name, and are looked up in the state the command is decided on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
+
+from api.http import bodies
+from commands.bus import Wish
+from commands.names import account_id
+from commands.ports import Ids
+from domain.book import Book, RenameBook
+from domain.budgets import BudgetId, ChangeBudget, EndBudget, Every, Period, SetBudget
+from domain.ledger import (
+    AccountId,
+    AmendTransaction,
+    AssertBalance,
+    CloseAccount,
+    ClosePeriod,
+    Cost,
+    DeclareCommodity,
+    MergeAccount,
+    OpenAccount,
+    Posting,
+    Price,
+    RecordTransaction,
+    RenameAccount,
+    SetOpeningBalance,
+    TransactionId,
+    VoidTransaction,
+    WithdrawAssertion,
+)
+from domain.money import Amount, parse_amount, parse_decimal
+from domain.prices import RecordPrice
+
+B = TypeVar("B", bound=bodies.Body)
+
+
+@dataclass(frozen=True, slots=True)
+class Door(Generic[B]):
+    """A command as the outside has it.
+
+    `name` is its type in a batch; `path` is below the book, and a name in braces is a field of the body that the single
+    door takes from its path. `makes` is the id a success answers with (status 201), None where nothing has one (200).
+    """
+
+    name: str
+    path: str
+    body: type[B]
+    wish: Callable[[B, Ids], Wish]
+    summary: str
+    example: dict[str, Any]
+    makes: str | None = None
+    in_path: str | None = None
+
+    def read(self, data: dict[str, Any], ids: Ids) -> Wish:
+        """The wish behind a body; ValidationError or Rejected where it is none."""
+        return self.wish(self.body.model_validate(data), ids)
+
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether every field that does not come from the path may be left out."""
+        fields = self.body.model_fields.items()
+        return not any(field.is_required() for field_name, field in fields if field_name != self.in_path)
+
+
+# From bodies to wishes
+
+
+def _record_transaction(body: bodies.TransactionIn, ids: Ids) -> Wish:
+    transaction = TransactionId(ids.new())
+    postings = [_written(posting) for posting in body.postings]
+    corrects = None if body.corrects is None else TransactionId(body.corrects)
+
+    def wish(state: Book) -> RecordTransaction:
+        return RecordTransaction(
+            transaction,
+            body.date,
+            _posted(state, postings),
+            body.payee or "",
+            body.memo or "",
+            tuple(body.tags),
+            tuple(body.links),
+            corrects,
+        )
+
+    return wish
+
+
+def _amend_transaction(body: bodies.AmendTransactionIn, ids: Ids) -> Wish:
+    postings = [_written(posting) for posting in body.postings]
+
+    def wish(state: Book) -> AmendTransaction:
+        return AmendTransaction(
+            TransactionId(body.transaction_id),
+            body.date,
+            _posted(state, postings),
+            body.payee or "",
+            body.memo or "",
+            tuple(body.tags),
+            tuple(body.links),
+            body.reason or "",
+        )
+
+    return wish
+
+
+_Written = tuple[str, Amount, Cost | None, Price | None]
+
+
+def _posted(state: Book, postings: list[_Written]) -> tuple[Posting, ...]:
+    return tuple(
+        [Posting(account_id(state, account), amount, cost, price) for account, amount, cost, price in postings]
+    )
+
+
+def _written(posting: bodies.PostingIn) -> _Written:
+    """A posting with its account still as written, and its amounts at the scale they were written with."""
+    amount = parse_amount(posting.amount, posting.commodity)
+    cost = price = None
+    if posting.cost is not None:
+        total = parse_amount(posting.cost.total, posting.cost.commodity)
+        cost = Cost(total, posting.cost.date, posting.cost.label or "")
+    if posting.price is not None:
+        price = Price(parse_amount(posting.price.total, posting.price.commodity))
+    return posting.account, amount, cost, price
+
+
+def _void_transaction(body: bodies.VoidTransactionIn, ids: Ids) -> Wish:
+    return VoidTransaction(TransactionId(body.transaction_id), body.reason or "")
+
+
+def _open_account(body: bodies.AccountIn, ids: Ids) -> Wish:
+    commodities = () if body.commodity is None else (body.commodity,)
+    return OpenAccount(AccountId(ids.new()), body.account, commodities, body.opened_on, body.on_budget)
+
+
+def _rename_account(body: bodies.RenameAccountIn, ids: Ids) -> Wish:
+    return lambda state: RenameAccount(account_id(state, body.account), body.name)
+
+
+def _close_account(body: bodies.CloseAccountIn, ids: Ids) -> Wish:
+    return lambda state: CloseAccount(account_id(state, body.account), body.on)
+
+
+def _merge_account(body: bodies.MergeAccountIn, ids: Ids) -> Wish:
+    return lambda state: MergeAccount(account_id(state, body.account), account_id(state, body.into))
+
+
+def _declare_commodity(body: bodies.CommodityIn, ids: Ids) -> Wish:
+    return DeclareCommodity(body.commodity, body.scale)
+
+
+def _set_opening_balance(body: bodies.OpeningBalanceIn, ids: Ids) -> Wish:
+    transaction = TransactionId(ids.new())
+    amount = parse_amount(body.amount, body.commodity)
+    return lambda state: SetOpeningBalance(transaction, account_id(state, body.account), body.date, amount)
+
+
+def _assert_balance(body: bodies.AssertionIn, ids: Ids) -> Wish:
+    amount = parse_amount(body.amount, body.commodity)
+    return lambda state: AssertBalance(account_id(state, body.account), body.date, amount)
+
+
+def _withdraw_assertion(body: bodies.WithdrawAssertionIn, ids: Ids) -> Wish:
+    return lambda state: WithdrawAssertion(account_id(state, body.account), body.commodity)
+
+
+def _close_period(body: bodies.PeriodClosingIn, ids: Ids) -> Wish:
+    return ClosePeriod(body.through)
+
+
+def _record_price(body: bodies.RateIn, ids: Ids) -> Wish:
+    parse_decimal(body.rate)  # refuses what Decimal would also take: exponents, separators, NaN
+    return RecordPrice(body.commodity, body.date, Decimal(body.rate), body.currency)
+
+
+def _set_budget(body: bodies.BudgetIn, ids: Ids) -> Wish:
+    budget = BudgetId(ids.new())
+    limit = parse_amount(body.limit, body.commodity)
+    period = Period(Every(body.every), body.count, body.start)
+    return lambda state: SetBudget(budget, account_id(state, body.account), limit, period, body.name or "")
+
+
+def _change_budget(body: bodies.ChangeBudgetIn, ids: Ids) -> Wish:
+    return ChangeBudget(BudgetId(body.budget_id), parse_amount(body.limit, body.commodity), body.valid_from)
+
+
+def _end_budget(body: bodies.EndBudgetIn, ids: Ids) -> Wish:
+    return EndBudget(BudgetId(body.budget_id), body.on)
+
+
+def _rename_book(body: bodies.RenameBookIn, ids: Ids) -> Wish:
+    return RenameBook(body.name)
+
+
+# The table
+
+_GROCERIES: dict[str, Any] = {
+    "date": "2026-09-14",
+    "payee": "Corner Market",
+    "tags": ["weekend"],
+    "postings": [
+        {"account": "Expenses:Food:Groceries", "amount": "182.40", "commodity": "BRL"},
+        {"account": "Assets:Checking", "amount": "-182.40", "commodity": "BRL"},
+    ],
+}
+_CHECKING_BALANCE = {"account": "Assets:Checking", "date": "2026-08-31", "amount": "2500.00", "commodity": "BRL"}
+
+DOORS: tuple[Door[Any], ...] = (
+    Door(
+        "record-transaction",
+        "/transactions",
+        bodies.TransactionIn,
+        _record_transaction,
+        "Record a transaction, whose weights sum to zero in every commodity",
+        _GROCERIES,
+        makes="transaction_id",
+    ),
+    Door(
+        "void-transaction",
+        "/transactions/{transaction_id}/void",
+        bodies.VoidTransactionIn,
+        _void_transaction,
+        "Take a transaction back",
+        {"reason": "entered twice"},
+        in_path="transaction_id",
+    ),
+    Door(
+        "amend-transaction",
+        "/transactions/{transaction_id}/amend",
+        bodies.AmendTransactionIn,
+        _amend_transaction,
+        "Replace what a transaction says",
+        {**_GROCERIES, "reason": "another shop"},
+        in_path="transaction_id",
+    ),
+    Door(
+        "open-account",
+        "/accounts",
+        bodies.AccountIn,
+        _open_account,
+        "Open an account, or a category",
+        {"account": "Expenses:Food:Groceries", "commodity": "BRL"},
+        makes="account_id",
+    ),
+    Door(
+        "rename-account",
+        "/accounts/{account:path}/rename",
+        bodies.RenameAccountIn,
+        _rename_account,
+        "Give an account another name",
+        {"name": "Expenses:Food:Market"},
+        in_path="account",
+    ),
+    Door(
+        "close-account",
+        "/accounts/{account:path}/close",
+        bodies.CloseAccountIn,
+        _close_account,
+        "Close an empty account from the day after",
+        {"on": "2026-09-30"},
+        in_path="account",
+    ),
+    Door(
+        "merge-account",
+        "/accounts/{account:path}/merge",
+        bodies.MergeAccountIn,
+        _merge_account,
+        "Let one category become part of another, with all its past",
+        {"into": "Expenses:Food"},
+        in_path="account",
+    ),
+    Door(
+        "declare-commodity",
+        "/commodities",
+        bodies.CommodityIn,
+        _declare_commodity,
+        "Declare a security or another unit; ISO 4217 currencies need no declaration",
+        {"commodity": "PETR4", "scale": 0},
+    ),
+    Door(
+        "set-opening-balance",
+        "/opening-balances",
+        bodies.OpeningBalanceIn,
+        _set_opening_balance,
+        "Say what an account held before its first transaction",
+        _CHECKING_BALANCE,
+        makes="transaction_id",
+    ),
+    Door(
+        "assert-balance",
+        "/assertions",
+        bodies.AssertionIn,
+        _assert_balance,
+        "Confirm an account's balance, which reconciles what is dated by then",
+        _CHECKING_BALANCE,
+    ),
+    Door(
+        "withdraw-assertion",
+        "/assertions/withdraw",
+        bodies.WithdrawAssertionIn,
+        _withdraw_assertion,
+        "Take back the latest confirmation of an account's balance",
+        {"account": "Assets:Checking", "commodity": "BRL"},
+    ),
+    Door(
+        "close-period",
+        "/period-closings",
+        bodies.PeriodClosingIn,
+        _close_period,
+        "Close the books through a day",
+        {"through": "2026-08-31"},
+    ),
+    Door(
+        "record-price",
+        "/prices",
+        bodies.RateIn,
+        _record_price,
+        "Record what a commodity was worth on a day",
+        {"commodity": "USD", "date": "2026-09-14", "rate": "5.4321", "currency": "BRL"},
+    ),
+    Door(
+        "set-budget",
+        "/budgets",
+        bodies.BudgetIn,
+        _set_budget,
+        "Set a limit for a category and its children",
+        {"account": "Expenses:Food", "limit": "1500.00", "commodity": "BRL", "every": "month", "start": "2026-09-01"},
+        makes="budget_id",
+    ),
+    Door(
+        "change-budget",
+        "/budgets/{budget_id}/change",
+        bodies.ChangeBudgetIn,
+        _change_budget,
+        "Give a budget another limit, for periods that begin on a day or later",
+        {"limit": "1700.00", "commodity": "BRL", "valid_from": "2026-10-01"},
+        in_path="budget_id",
+    ),
+    Door(
+        "end-budget",
+        "/budgets/{budget_id}/end",
+        bodies.EndBudgetIn,
+        _end_budget,
+        "End a budget with the period that a day lies in",
+        {"on": "2026-12-31"},
+        in_path="budget_id",
+    ),
+    Door(
+        "rename-book",
+        "/rename",
+        bodies.RenameBookIn,
+        _rename_book,
+        "Give the book another name",
+        {"name": "Our house"},
+    ),
+)
+
+BY_NAME: dict[str, Door[Any]] = {door.name: door for door in DOORS}

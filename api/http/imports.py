@@ -1,0 +1,255 @@
+"""Import doors: a file comes in, is shown before anything is recorded, and is taken back as a whole.
+
+The service keeps the file, sealed, and decides; here it is only received, within its limit, and nothing of it is worked
+on by the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request
+from pydantic import Field
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException
+from starlette.responses import Response
+from starlette.types import Message
+
+from api.http import bodies, shapes
+from api.http.answering import REPLAYED, Written, json_response, version_header
+from api.http.asking import Asks, asked, is_id, principal
+from api.http.commands import book_of
+from api.http.describing import Operation, add_operation
+from api.http.lanes import Lane
+from api.http.queries import Reads
+from api.http.questions import Cursor, Limit, page_of, place_of, question_of
+from api.http.reading import Disconnected, drain, fingerprint, idempotency_key, parse_json, read_body
+from api.items import account_names, import_answer_item, imported_item, preview_item
+from api.parts import Parts
+from commands.books import resolve_book
+from commands.imports import MAX_IMPORT_BYTES, MAX_IMPORT_ROWS, Answers, ImportAnswer
+from domain.book import BookId
+from domain.errors import Rejected
+from domain.ledger import ImportId
+from projections import accounts
+
+MAX_UPLOAD_BYTES = MAX_IMPORT_BYTES + 64 * 1024
+"""A file of the largest size, its fields and what multipart puts around them."""
+
+MAX_FIELDS = 8
+MAX_FIELD_BYTES = 4 * 1024
+
+MAX_AT_ONCE = 2
+"""Imports worked on at once: each may hold its whole file, and a core."""
+
+MAX_TAKEN = 8
+"""Imports being worked on or in line; one more is answered "busy"."""
+
+_FIELDS = ("account", "format", "profile")
+
+
+class AnswersIn(bodies.Body):
+    balance_today: bodies.DecimalText | None = Field(None, description="What the bank shows today.")
+    accounts: dict[str, bodies.AccountRef] = Field(
+        default_factory=dict, description="For a statement's number in the file, the account it goes to."
+    )
+
+
+class CommitIn(bodies.Body):
+    answers: AnswersIn | None = Field(None, description="Answers to the preview's questions.")
+    skip: list[int] = Field(default_factory=list, max_length=MAX_IMPORT_ROWS, description="Rows to leave out.")
+
+
+def add_import_doors(router: APIRouter, parts: Parts, lane: Lane) -> None:
+    async def preview(request: Request) -> Response:
+        await principal(request)
+        idempotency_key(request)
+        form = await _received(request)
+        try:
+            upload, fields = _parts_of(form)
+            book = await book_of(parts, request.path_params["book"])
+            raw = await upload.read()
+        finally:
+            await form.close()
+
+        def work() -> Written:
+            shown = parts.imports.preview(
+                book, raw, upload.filename or "", fields["account"], fields["format"], fields["profile"]
+            )
+            return json_response(preview_item(shown), [], 201)
+
+        return await lane.turn(work)
+
+    async def commit(request: Request) -> Response:
+        who = await principal(request)
+        key = idempotency_key(request)
+        body = await read_body(request)
+        said = CommitIn.model_validate(parse_json(body, may_be_empty=True))
+        book = await book_of(parts, request.path_params["book"])
+        import_id = ImportId(request.path_params["import_id"])
+        ask = asked(parts, who, book, key, fingerprint(request, body))
+        answers = _answers(said.answers)
+        return await lane.turn(lambda: _answered(parts.imports.commit(book, import_id, ask, answers, said.skip)))
+
+    async def undo(request: Request) -> Response:
+        who = await principal(request)
+        key = idempotency_key(request)
+        body = await read_body(request)
+        bodies.Body.model_validate(parse_json(body, may_be_empty=True))
+        book = await book_of(parts, request.path_params["book"])
+        import_id = ImportId(request.path_params["import_id"])
+        ask = asked(parts, who, book, key, fingerprint(request, body))
+        return await lane.turn(lambda: _answered(parts.imports.undo(book, import_id, ask)))
+
+    for path, endpoint, operation in (
+        ("", preview, _PREVIEW),
+        ("/{import_id}/commit", commit, _COMMIT),
+        ("/{import_id}/undo", undo, _UNDO),
+    ):
+        add_operation(router, "POST", f"/v1/books/{{book}}/imports{path}", endpoint, operation)
+    add_operation(router, "GET", "/v1/books/{book}/imports", _listing(lane), _LIST)
+
+
+def _listing(lane: Lane) -> Callable[..., Any]:
+    async def list_imports(
+        request: Request, book: str, who: Asks, reader: Reads, limit: Limit = None, cursor: Cursor = None
+    ) -> Response:
+        parts = reader.parts
+        question = question_of(request)
+        place = place_of(cursor, question)
+
+        def ask() -> Written:
+            found = BookId(book) if is_id(book) else resolve_book(parts.store, parts.keys, book)
+            head = parts.store.head(found)
+            if head is None:
+                raise Rejected("book_unknown", book=book[:100])
+            with parts.read() as connection:
+                names = account_names(accounts.accounts(connection, found))
+            items = [imported_item(imported, names) for imported in parts.imports.list(found)]
+            page = page_of(items, limit, place, head.version, question)
+            return json_response({"items": page.items, "next": page.next}, [version_header(head.version)])
+
+        # The list is told by the log, so it takes its turn with the imports and not with quick questions.
+        return await lane.turn(ask)
+
+    return list_imports
+
+
+async def _received(request: Request) -> FormData:
+    """The parts of an upload, large ones on disk; refused as soon as it is beyond its limit."""
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise Rejected("upload_not_valid", reason="it is not multipart/form-data")
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > MAX_UPLOAD_BYTES:
+        if request.headers.get("expect", "").lower() != "100-continue":
+            await drain(request.receive)
+        raise Rejected("body_too_large", limit_bytes=MAX_IMPORT_BYTES)
+    size_bytes = 0
+
+    async def counted() -> Message:
+        nonlocal size_bytes
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        size_bytes += len(message.get("body", b""))
+        if size_bytes > MAX_UPLOAD_BYTES:
+            await drain(request.receive)
+            raise Rejected("body_too_large", limit_bytes=MAX_IMPORT_BYTES)
+        return message
+
+    try:
+        return await Request(request.scope, counted).form(
+            max_files=1, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES
+        )
+    except HTTPException as error:
+        raise Rejected("upload_not_valid", reason=str(error.detail)[:200]) from None
+    except MultiPartException as error:
+        raise Rejected("upload_not_valid", reason=error.message[:200]) from None
+
+
+def _parts_of(form: FormData) -> tuple[UploadFile, dict[str, str | None]]:
+    upload = form.get("file")
+    if not isinstance(upload, UploadFile):
+        raise Rejected("upload_not_valid", reason="the field `file` is missing")
+    unknown = {name: "this door does not take it" for name in form if name not in ("file", *_FIELDS)}
+    if unknown:
+        raise Rejected("body_not_valid", fields=list(unknown), reasons=unknown)
+    fields: dict[str, str | None] = {}
+    for name in _FIELDS:
+        value = form.get(name)
+        fields[name] = value if isinstance(value, str) and value else None
+    return upload, fields
+
+
+def _answers(said: AnswersIn | None) -> Answers:
+    if said is None:
+        return Answers()
+    unfit = [number for number in said.accounts if not number.isdecimal()]
+    if unfit:
+        reason = "a statement's number is expected"
+        raise Rejected("body_not_valid", fields=["answers.accounts"], reasons={"answers.accounts": reason})
+    return Answers(said.balance_today, {int(number): account for number, account in said.accounts.items()})
+
+
+def _answered(answer: ImportAnswer) -> Written:
+    headers = [version_header(answer.version), *([REPLAYED] if answer.replayed else [])]
+    return json_response(import_answer_item(answer), headers)
+
+
+_UPLOAD_EXAMPLE = {"file": "(the bank's file)", "account": "Assets:Checking"}
+
+
+class UploadIn(bodies.Body):
+    """A form: `file`, and what is known about it."""
+
+    file: bytes = Field(description="The bank's file, or another ledger's journal.")
+    account: str | None = Field(None, description="The account it belongs to; made from the file where left out.")
+    format: str | None = Field(None, description="Its format; found out where left out.")
+    profile: str | None = Field(None, description="How its columns are to be read.")
+
+
+_PREVIEW = Operation(
+    "preview_import",
+    "Show what a file would bring, and keep it until it is committed",
+    201,
+    shapes.PreviewOut.EXAMPLE,
+    shapes.PreviewOut,
+    body=UploadIn,
+    body_example=_UPLOAD_EXAMPLE,
+    body_media_type="multipart/form-data",
+    is_command=True,
+    takes_key=False,
+    tags=["imports"],
+)
+_COMMIT = Operation(
+    "commit_import",
+    "Record what a preview showed, all of it or none",
+    200,
+    shapes.ImportAnswerOut.EXAMPLE,
+    shapes.ImportAnswerOut,
+    body=CommitIn,
+    body_example={"answers": {"balance_today": "2317.60"}, "skip": [3]},
+    is_command=True,
+    tags=["imports"],
+)
+_UNDO = Operation(
+    "undo_import",
+    "Take back all that an import recorded",
+    200,
+    shapes.ImportAnswerOut.EXAMPLE | {"counts": {"voided": 212}, "agreement": None},
+    shapes.ImportAnswerOut,
+    body=bodies.Body,
+    body_example={},
+    is_command=True,
+    tags=["imports"],
+)
+_LIST = Operation(
+    "list_imports",
+    "The book's imports, oldest first",
+    200,
+    {"items": [shapes.ImportedOut.EXAMPLE], "next": None},
+    shapes.Page[shapes.ImportedOut],
+    tags=["imports"],
+    problems=(404, 422, 503),
+)

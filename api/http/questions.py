@@ -1,0 +1,267 @@
+"""Questions: how every query on a book is asked and answered, whatever it is about.
+
+Read models only. The version told with an answer is one that the answer certainly holds: it is read before the rows. A
+question that names a version waits for it within a limit, and holds no thread while it waits.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import orjson
+from fastapi import Depends, Query, Request
+from sqlalchemy import Connection
+
+from api.http.answering import Written, json_response, version_header
+from api.http.asking import Asks, is_id
+from api.http.bodies import Day
+from api.http.lanes import Lane
+from api.items import Item
+from api.parts import Parts
+from commands.books import resolve_book
+from domain.book import BookId
+from domain.errors import Rejected
+from domain.ledger import FIRST_DAY, LAST_DAY
+from projections import accounts, timeline
+from projections.accounts import BookRow
+
+MAX_READERS = 4
+"""Threads that read at once: as many as two cores can keep busy, and no more than the read models' connections."""
+
+MAX_QUESTIONS = 512
+"""Questions being read or in line for a reader."""
+
+MAX_WAIT_S = 10.0
+"""How long a question waits for its `min_version`: far beyond the usual milliseconds, within what clients wait."""
+
+PAGE_SIZE = 50
+MAX_PAGE_SIZE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What every question on a book carries, as it was written."""
+
+    book: str
+    as_of: date | None
+    known_on: str | None
+    min_version: int | None
+
+
+async def _asked(
+    book: str,
+    who: Asks,
+    as_of: Annotated[
+        Day | None, Query(description="The end of this day; today in the book's zone where it is left out.")
+    ] = None,
+    known_on: Annotated[
+        str | None,
+        Query(
+            max_length=40,
+            description="As known then: an instant with its zone, or a date: the end of that day in the book's zone.",
+        ),
+    ] = None,
+    min_version: Annotated[
+        int | None, Query(ge=0, description="Answer only when the read models hold this version of the book.")
+    ] = None,
+) -> Asked:
+    return Asked(book, as_of, known_on, min_version)
+
+
+Asking = Annotated[Asked, Depends(_asked)]
+Limit = Annotated[int | None, Query(ge=1, le=MAX_PAGE_SIZE, description="How many items at most.")]
+Cursor = Annotated[str | None, Query(max_length=1_000, description="`next` of the page before.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A question in its book: `as_of` and `today` are days of the book's zone; `known` is None for all versions."""
+
+    book: BookId
+    row: BookRow
+    version: int
+    as_of: date
+    today: date
+    known: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Items with the cursor of what follows."""
+
+    items: Sequence[Item]
+    next: str | None = None
+
+
+Tell = Callable[[Connection, Frame], Item]
+
+
+class _NotThere(Exception):
+    """The read models are behind the version asked for."""
+
+    def __init__(self, book: BookId, version: int) -> None:
+        super().__init__()
+        self.book = book
+        self.version = version
+
+
+class Reader:
+    """Answers questions on a few threads, each with a connection of its own."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.lane = Lane("reader", MAX_READERS, MAX_QUESTIONS)
+
+    async def answer(self, names: Sequence[str], asked: Asked, ask: Callable[[Connection, Frame], Page]) -> Written:
+        """The page that `ask` makes of the read models `names`, at or after the version asked for."""
+
+        def tell(connection: Connection, frame: Frame) -> Item:
+            page = ask(connection, frame)
+            return {"items": page.items, "next": page.next}
+
+        return await self.answer_one(names, asked, tell)
+
+    async def answer_one(self, names: Sequence[str], asked: Asked, ask: Tell) -> Written:
+        """What `ask` makes of the read models `names`, at or after the version asked for."""
+        dated = (timeline.NAME,) if asked.known_on is not None else ()
+        names = list(dict.fromkeys((*names, accounts.NAME, *dated)))
+        try:
+            return await self.lane.turn(lambda: self._read(names, asked, ask))
+        except _NotThere as behind:
+            book, version = behind.book, behind.version
+        head = await self.lane.turn(lambda: self.parts.store.head(book))
+        if head is None or head.version < version:
+            end = 0 if head is None else head.version
+            raise Rejected("min_version_beyond_end", min_version=version, end=end)
+        reached = await self.parts.runner.wait_for_async(names, book, version, MAX_WAIT_S)
+        if reached < version:
+            raise Rejected("min_version_not_reached", min_version=version, reached=reached)
+        return await self.lane.turn(lambda: self._read(names, asked, ask))
+
+    def _read(self, names: Sequence[str], asked: Asked, ask: Tell) -> Written:
+        parts = self.parts
+        book = BookId(asked.book) if is_id(asked.book) else resolve_book(parts.store, parts.keys, asked.book)
+        with parts.read() as connection:
+            version = self._version(connection, names, book)
+            if asked.min_version is not None and version < asked.min_version:
+                raise _NotThere(book, asked.min_version)
+            row = accounts.book(connection, book)
+            if row is None:
+                raise self._missing(asked, book, version)
+            told = ask(connection, _framed(connection, parts, asked, row, version))
+        return json_response(told, [version_header(version)])
+
+    def _version(self, connection: Connection, names: Sequence[str], book: BookId) -> int:
+        """The book's version that all these read models hold; `projection_parked` where one has put it aside."""
+        version: int | None = None
+        for name in names:
+            head = self.parts.runner.head(connection, name, book)
+            if head is not None and head.parked is not None:
+                raise Rejected(
+                    "projection_parked", projection=name, book=book, version=head.version, reason=head.parked
+                )
+            reached = 0 if head is None else head.version
+            version = reached if version is None else min(version, reached)
+        return version or 0
+
+    def _missing(self, asked: Asked, book: BookId, version: int) -> Exception:
+        """Why the read models do not have a book: it is just being opened, was erased, or is none."""
+        head = self.parts.store.head(book)
+        if head is None:
+            return Rejected("book_unknown", book=asked.book[:100])
+        return Rejected("book_erased") if version > 0 else _NotThere(book, 1)
+
+
+def _framed(connection: Connection, parts: Parts, asked: Asked, row: BookRow, version: int) -> Frame:
+    today = parts.clock.now().astimezone(ZoneInfo(row.time_zone)).date()
+    known = None
+    if asked.known_on is not None:
+        known = timeline.version_known_on(connection, row.book, _instant(asked.known_on, row.time_zone))
+    return Frame(row.book, row, version, asked.as_of or today, today, known)
+
+
+def _instant(text: str, time_zone: str) -> datetime:
+    """An instant as written, or the last moment of a date in the book's zone."""
+    # A plus sign that was not escaped arrives as a space.
+    text = text.strip().replace(" ", "+") if "T" in text else text.strip()
+    try:
+        if len(text) == 10:
+            following = min(date.fromisoformat(text), LAST_DAY) + timedelta(days=1)
+            midnight = datetime.combine(following, time(), ZoneInfo(time_zone))
+            return midnight.astimezone(UTC) - timedelta(microseconds=1)
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        reason = "an instant with its zone, such as 2026-09-14T18:00:00Z, or a date is expected"
+        raise Rejected("query_not_valid", fields=["known_on"], reasons={"known_on": reason})
+    return instant.astimezone(UTC)
+
+
+def span(first: date | None, last: date | None, otherwise: tuple[date, date]) -> tuple[date, date]:
+    """The days asked for, or those that a question is about when it does not say."""
+    first = first if first is not None else min(otherwise[0], last or otherwise[0])
+    last = last if last is not None else max(otherwise[1], first)
+    for name, day in (("from", first), ("to", last)):
+        if not FIRST_DAY <= day <= LAST_DAY:
+            raise Rejected("date_out_of_range", date=day, first=FIRST_DAY, last=LAST_DAY, field=name)
+    if first > last:
+        raise Rejected("query_not_valid", fields=["from", "to"], reasons={"from": "it is after `to`"})
+    return first, last
+
+
+# Pages of figures, which are read whole and told in parts
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page of figures begins, and the version that its pages are told at, so that they fit together."""
+
+    offset: int
+    known: int
+
+
+def place_of(cursor: str | None, question: str) -> Place | None:
+    """The place that a cursor tells of; `cursor_not_valid` for one of another question."""
+    if cursor is None:
+        return None
+    try:
+        offset, known, digest = orjson.loads(base64.urlsafe_b64decode(cursor.encode() + b"=="))
+    except (ValueError, TypeError):
+        raise Rejected("cursor_not_valid") from None
+    fits = isinstance(offset, int) and isinstance(known, int) and offset >= 0 and known >= 0
+    if not fits or digest != _digest(question):
+        raise Rejected("cursor_not_valid")
+    return Place(offset, known)
+
+
+def page_of(items: Sequence[Item], limit: int | None, place: Place | None, known: int, question: str) -> Page:
+    """The part of `items`, as they were at version `known`, that a page shows. Without a limit all of them: figures
+    are few, and half of them mislead.
+    """
+    offset = place.offset if place is not None else 0
+    if limit is None or len(items) <= offset + limit:
+        return Page(items[offset:])
+    cursor = base64.urlsafe_b64encode(orjson.dumps([offset + limit, known, _digest(question)])).rstrip(b"=")
+    return Page(items[offset : offset + limit], cursor.decode())
+
+
+def _digest(question: str) -> str:
+    return hashlib.sha256(question.encode()).hexdigest()[:16]
+
+
+def question_of(request: Request) -> str:
+    """What a request asks, without where in the answer it is: pages of one question share it."""
+    rest = sorted((n, v) for n, v in request.query_params.multi_items() if n not in ("cursor", "limit", "min_version"))
+    return repr((request.url.path, rest))
+
+
+def names_of(connection: Connection, frame: Frame) -> dict[Any, str]:
+    """Account names as known at the version that the question is about."""
+    return {row.account: row.name for row in accounts.accounts(connection, frame.book, frame.known)}

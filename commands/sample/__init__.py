@@ -1,0 +1,130 @@
+"""The sample household: a book to look around in, made up from a seed, and gone with one command.
+
+Sample and own books never mix: each household is a book of its own, opened whole in one atomic unit or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from datetime import date, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from commands.answers import Answer
+from commands.bus import CommandBus
+from commands.ports import Asked, Clock, Ids
+from commands.sample.brazil import BRAZIL
+from commands.sample.life import Entry, Life, Move, history, rate_on
+from commands.sample.united_states import UNITED_STATES
+from domain.book import BookCommand, BookId, OpenBook
+from domain.budgets import BudgetId, ChangeBudget, Every, Period, SetBudget, month_later
+from domain.ledger import AccountId, OpenAccount, Posting, Price, RecordTransaction, SetOpeningBalance, TransactionId
+from domain.money import ISO_4217, Amount
+from domain.prices import RecordPrice
+
+LIVES = (BRAZIL, UNITED_STATES)
+"""The two households: the book `demo` in reais and Portuguese, `demo-usd` in dollars and English."""
+
+SEED = 2_026
+MONTHS = 24
+"""Whole months of history before the current one."""
+
+RATE_SCALE = Decimal(10_000)
+
+
+def create(bus: CommandBus, ids: Ids, clock: Clock, asked: Asked, life: Life) -> Future[Answer]:
+    """Open a household's book with all its history up to today. Its key is unmade where nothing was opened."""
+    today = clock.now().astimezone(ZoneInfo(life.time_zone)).date()
+    book = BookId(ids.new())
+    commands = household(life, SEED, today, book, ids.new)
+    bus.keys.create(book)
+
+    def unmake_key(answer: Future[Answer]) -> None:
+        if answer.exception() is not None or answer.result().book != book:
+            bus.keys.destroy(book)
+
+    try:
+        answer = bus.submit(book, commands, asked)
+    except BaseException:
+        bus.keys.destroy(book)
+        raise
+    answer.add_done_callback(unmake_key)
+    return answer
+
+
+def household(
+    life: Life, seed: int, until: date, book: BookId, new_id: Callable[[], str], months: int = MONTHS
+) -> list[BookCommand]:
+    """Everything that makes the household's book, from its opening to `until`, oldest first.
+
+    Pure: the same life, seed, day and months make the same commands, but for what `new_id` gives.
+    """
+    start = month_later(date(until.year, until.month, 1), -months)
+    entries = list(history(life, seed, start, until))
+    accounts = {name: AccountId(new_id()) for name in _account_names(life, entries)}
+    before = start - timedelta(days=1)
+    commands: list[BookCommand] = [OpenBook(book, life.base, life.time_zone, AccountId(new_id()), life.book)]
+    for name, account in accounts.items():
+        # The savings are off the budget: what goes there is spending of the plan.
+        commands.append(OpenAccount(account, name, opened_on=before, on_budget=name != life.savings))
+    unit = ISO_4217[life.base]
+    for name, minor in life.opening_minor.items():
+        opening = SetOpeningBalance(TransactionId(new_id()), accounts[name], before, Amount(minor, unit))
+        commands.append(opening)
+    commands += _budgets(life, accounts, start, new_id)
+    told = iter(_price_days(start, until))
+    next_price = next(told, None)
+    for entry in entries:
+        while next_price is not None and next_price <= entry.date:
+            commands.append(_price(life, seed, next_price))
+            next_price = next(told, None)
+        commands.append(_transaction(life, entry, accounts, TransactionId(new_id())))
+    while next_price is not None:
+        commands.append(_price(life, seed, next_price))
+        next_price = next(told, None)
+    return commands
+
+
+def _account_names(life: Life, entries: list[Entry]) -> list[str]:
+    """What the household posts to: its own accounts first, categories in the order of the alphabet."""
+    own = [life.checking, life.savings, life.wallet, life.foreign_wallet, life.card]
+    named = {move.account for entry in entries for move in entry.moves} | {name for _, name, _, _ in life.budgets}
+    return own + sorted(named - set(own))
+
+
+def _budgets(
+    life: Life, accounts: dict[str, AccountId], start: date, new_id: Callable[[], str]
+) -> Iterator[BookCommand]:
+    for place, (name, category, minor, every) in enumerate(life.budgets):
+        # What is spent on the trip is spent abroad, so its limit is told in the money of there.
+        unit = ISO_4217[life.foreign if category == life.trip.category else life.base]
+        budget = BudgetId(new_id())
+        first = start if every is Every.MONTH else date(start.year, 1, 1)
+        yield SetBudget(budget, accounts[category], Amount(minor, unit), Period(every, 1, first), name)
+        if place == 0:
+            raised = Amount(minor * 108 // 10_000 * 100, unit)
+            yield ChangeBudget(budget, raised, month_later(start, 12))
+
+
+def _price_days(start: date, until: date) -> list[date]:
+    """Every Friday and the last day: no rate is ever older than a week."""
+    days = [start + timedelta(days=n) for n in range((until - start).days + 1)]
+    return [day for day in days if day.weekday() == 4 or day == until]
+
+
+def _price(life: Life, seed: int, day: date) -> RecordPrice:
+    return RecordPrice(life.foreign, day, rate_on(life, seed, day) / RATE_SCALE, life.base)
+
+
+def _transaction(
+    life: Life, entry: Entry, accounts: dict[str, AccountId], transaction: TransactionId
+) -> RecordTransaction:
+    postings = tuple([_posting(life, move, accounts) for move in entry.moves])
+    return RecordTransaction(transaction, entry.date, postings, entry.payee, entry.memo, entry.tags, entry.links)
+
+
+def _posting(life: Life, move: Move, accounts: dict[str, AccountId]) -> Posting:
+    amount = Amount(move.minor, ISO_4217[move.commodity or life.base])
+    price = None if move.total_minor is None else Price(Amount(move.total_minor, ISO_4217[life.base]))
+    return Posting(accounts[move.account], amount, price=price)

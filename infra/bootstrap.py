@@ -1,0 +1,88 @@
+"""The composition root: the one place that knows every part, and builds them from the settings.
+
+`main` is the console script. It hands the parts to `api.cli`, which never sees how they are made.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the program's start does not wait for what a command may not need
+    from api.parts import Parts
+    from infra.settings import Settings
+
+
+@contextmanager
+def open_parts(settings: Settings) -> Iterator[Parts]:
+    """Everything a door may use, on what the settings name; closed in the reverse order, finishing what was taken."""
+    from api.parts import Parts
+    from commands.books import finish_erasures
+    from commands.bus import CommandBus
+    from commands.imports import ImportService
+    from infra.clock import FixedClock, SystemClock, TimeOrderedIds
+    from infra.keys import KeyFile
+    from infra.pending import SqlPendingImports
+    from infra.read_models import open_read_models
+    from infra.snapshots import SqlSnapshots
+    from infra.store import SqlEventStore
+    from projections import READ_MODELS
+    from streams.runner import ProjectionRunner
+
+    with ExitStack() as opened:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        keys = KeyFile(settings.keys_file)
+        clock = FixedClock(settings.now) if settings.now is not None else SystemClock()
+        ids = TimeOrderedIds()
+        store = SqlEventStore(settings.store_address, keys, clock, ids)
+        opened.callback(store.close)
+        finish_erasures(store, keys)
+        read_models = open_read_models(settings.read_address, READ_MODELS)
+        opened.callback(read_models.close)
+        runner = ProjectionRunner(store, read_models, READ_MODELS)
+        snapshots = SqlSnapshots(store.writing, store.reading, keys)
+        bus = CommandBus(store, keys, snapshots)
+        opened.callback(bus.close)
+        pending = SqlPendingImports(store.writing, store.reading)
+        imports = ImportService(bus, store, keys, ids, clock, pending)
+        yield Parts(
+            bus=bus,
+            store=store,
+            keys=keys,
+            ids=ids,
+            clock=clock,
+            runner=runner,
+            read=read_models.read,
+            imports=imports,
+            principal=LOCAL_OWNER,
+            settings=settings,
+        )
+
+
+LOCAL_OWNER = "local"
+"""Who asks in `local` mode: the one person who may reach the loopback address, or the files."""
+
+
+def main() -> None:
+    """The console script `finshift`."""
+    # Many short-lived objects and no cycles on the hot path: collect them less often than the interpreter's default.
+    from api.cli import main as run_cli
+
+    sys.exit(run_cli(_parts))
+
+
+@contextmanager
+def _parts() -> Iterator[Parts]:
+    from infra.logs import set_up_logs
+    from infra.settings import Settings
+
+    settings = Settings()
+    set_up_logs(settings.log_level)
+    with open_parts(settings) as parts:
+        yield parts
+
+
+if __name__ == "__main__":
+    main()

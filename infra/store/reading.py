@@ -1,0 +1,129 @@
+"""Reading the log: by book, by position, forwards and backwards, raw and decoded, always with a limit.
+
+A reader sees what is committed and nothing else; as positions follow commit order, whoever reads on from the last one
+it saw misses nothing, whatever older transaction is still open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from sqlalchemy import ColumnElement, Engine, Select, func, select
+
+from commands.ports import Head, IdempotencyKey, Keys, Known
+from domain.book import BookId
+from domain.recorded import Recorded
+from infra.sql import answering
+from infra.store.statements import HEADS, HELD_AMONG, as_list, spelt
+from infra.store.tables import events, idempotency
+from streams.contract import Envelope, decode, parse_instant
+
+MAX_READ_EVENTS = 131_072
+"""The most events that one read gives: the largest unit, an import of 100,000 rows, fits, for its repeated answer is
+rebuilt from it. Whoever folds reads far fewer at a time."""
+
+_ENVELOPE = tuple(events.c[name] for name in Envelope.__slots__)
+_AFTER_POSITION = select(*_ENVELOPE).order_by(events.c.position)
+_IN_VERSION_ORDER = select(*_ENVELOPE).order_by(events.c.version)
+_IN_REVERSE = select(*_ENVELOPE).order_by(events.c.version.desc())
+_END = select(func.coalesce(func.max(events.c.position), 0))
+_HEAD = (
+    select(events.c.version, events.c.hash, events.c.position, events.c.recorded_at)
+    .order_by(events.c.version.desc())
+    .limit(1)
+)
+
+
+class Log:
+    """The stored events, over connections that only read."""
+
+    def __init__(self, engine: Engine, keys: Keys) -> None:
+        self._engine = engine
+        self._keys = keys
+        self._heads = spelt(engine.dialect.name, HEADS)
+        self._held_among = spelt(engine.dialect.name, HELD_AMONG)
+
+    def envelopes(
+        self, book: BookId, after_version: int, limit: int, until_version: int | None = None
+    ) -> list[Envelope]:
+        conditions = [events.c.stream == book, events.c.version > after_version]
+        if until_version is not None:
+            conditions.append(events.c.version <= until_version)
+        return self._select(_IN_VERSION_ORDER, conditions, limit)
+
+    def envelopes_back(self, book: BookId, before_version: int | None, limit: int) -> list[Envelope]:
+        conditions = [events.c.stream == book]
+        if before_version is not None:
+            conditions.append(events.c.version < before_version)
+        return self._select(_IN_REVERSE, conditions, limit)
+
+    def envelopes_all(self, after_position: int, limit: int) -> list[Envelope]:
+        return self._select(_AFTER_POSITION, [events.c.position > after_position], limit)
+
+    def decoded(self, envelopes: Iterable[Envelope]) -> list[Recorded]:
+        return [_recorded(envelope, self._keys) for envelope in envelopes]
+
+    def end(self) -> int:
+        with answering(), self._engine.connect() as connection:
+            return int(connection.execute(_END).scalar_one())
+
+    def head(self, book: BookId) -> Head | None:
+        with answering(), self._engine.connect() as connection:
+            found = connection.execute(_HEAD.where(events.c.stream == book)).first()
+        return None if found is None else _head(found)
+
+    def heads(self) -> dict[BookId, Head]:
+        with answering(), self._engine.connect() as connection:
+            return {BookId(stream): _head(rest) for stream, *rest in connection.execute(self._heads)}
+
+    def known(self, key: IdempotencyKey) -> Known | None:
+        row = idempotency.c
+        query = select(row.fingerprint, row.book, row.first, row.last, row.position)
+        with answering(), self._engine.connect() as connection:
+            found = connection.execute(query.where(row.scope == key.scope, row.key == key.key)).first()
+        if found is None:
+            return None
+        fingerprint, book, first, last, position = found
+        return Known(bytes(fingerprint), BookId(book), first, last, position)
+
+    def held(self, scope: str, fingerprints: Iterable[str]) -> dict[str, str]:
+        asked = as_list([fingerprint] for fingerprint in fingerprints)
+        with answering(), self._engine.connect() as connection:
+            rows = connection.execute(self._held_among, {"scope": scope, "fingerprints": asked})
+            return {row[0]: row[1] for row in rows}
+
+    def _select(self, query: Select[Any], conditions: list[ColumnElement[bool]], limit: int) -> list[Envelope]:
+        if not 0 < limit <= MAX_READ_EVENTS:
+            raise ValueError(f"a read gives 1 to {MAX_READ_EVENTS} events, not {limit}")
+        with answering(), self._engine.connect() as connection:
+            return [_envelope(row) for row in connection.execute(query.where(*conditions).limit(limit))]
+
+
+def _envelope(row: Any) -> Envelope:
+    *rest, prev_hash, hash_, data = row
+    return Envelope(*rest, bytes(prev_hash), bytes(hash_), bytes(data))  # type: ignore[call-arg]
+
+
+def _head(row: Any) -> Head:
+    version, hash_, position, recorded_at = row
+    return Head(version, bytes(hash_), position, parse_instant(recorded_at))
+
+
+def _recorded(envelope: Envelope, keys: Keys) -> Recorded:
+    book = BookId(envelope.stream)
+    return Recorded(
+        envelope.id,
+        book,
+        envelope.version,
+        envelope.position,
+        parse_instant(envelope.recorded_at),
+        envelope.actor,
+        envelope.command_id,
+        envelope.correlation_id,
+        envelope.causation_id,
+        envelope.prev_hash,
+        envelope.hash,
+        decode(envelope.type, envelope.data, partial(keys.unseal, book, envelope.id)),
+    )

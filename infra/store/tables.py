@@ -1,0 +1,84 @@
+"""The store's tables, as this release reads and writes them.
+
+`infra/migrations` makes them and brings older stores here; a test compares the two. Events are only ever inserted. The
+events table is the outbox too: positions are given under the writers' lock, in commit order and without a gap.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, UniqueConstraint
+
+from infra.sql import CText
+
+BIG = BigInteger().with_variant(Integer, "sqlite")
+"""64 bits on both; SQLite's row id, which the position is there, must be called INTEGER."""
+
+metadata = MetaData()
+
+events = Table(
+    "events",
+    metadata,
+    Column("position", BIG, primary_key=True, autoincrement=False),
+    Column("id", CText, nullable=False),
+    Column("type", CText, nullable=False),
+    Column("stream", CText, nullable=False),
+    Column("version", BIG, nullable=False),
+    Column("recorded_at", CText, nullable=False),
+    Column("actor", CText, nullable=False),
+    Column("command_id", CText, nullable=False),
+    Column("correlation_id", CText, nullable=False),
+    Column("causation_id", CText, nullable=False),
+    Column("prev_hash", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    UniqueConstraint("stream", "version", name="events_stream_version"),
+)
+"""A book's head is its last row: kept nowhere else, so that the two cannot differ."""
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("scope", CText, primary_key=True),
+    Column("key", CText, primary_key=True),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("book", CText, nullable=False),
+    Column("first", BIG, nullable=False),
+    Column("last", BIG, nullable=False),
+    Column("position", BIG, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""The first use of each key: which versions of which book it made, none where `last` is below `first`."""
+
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("scope", CText, primary_key=True),
+    Column("fingerprint", CText, primary_key=True),
+    Column("holder", CText, nullable=False),
+    Column("state", CText, nullable=False),
+    Index("reservations_holder", "scope", "holder", "state"),
+    sqlite_with_rowid=False,
+)
+HELD, TOMBSTONE = "held", "tombstone"
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("book", CText, primary_key=True),
+    Column("digest", CText, nullable=False),
+    Column("version", BIG, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("position", BIG, nullable=False),
+    Column("recorded_at", CText, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
+pending_imports = Table(
+    "pending_imports",
+    metadata,
+    Column("import_id", CText, primary_key=True),
+    Column("book", CText, nullable=False),
+    Column("created_at", CText, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index("pending_imports_created_at", "created_at"),
+)

@@ -1,0 +1,322 @@
+"""Budgets: what each may take in the period around a day, what was spent of it, and where it is heading.
+
+What counts is what was posted to the category and its children in the period; a refund nets it. The forecast speaks
+only when there is enough to speak of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Connection, Date, Integer, MetaData, SmallInteger, Table, select
+
+from domain.book import BookId
+from domain.budgets import BudgetChanged, BudgetEnded, BudgetId, BudgetSet, Every, Period, period_of
+from domain.ledger import FIRST_DAY, LAST_DAY, AccountId, AccountOpened, AccountRenamed
+from domain.money import Amount, commodity, round_half_up
+from domain.recorded import Recorded
+from projections.chart import BookChart, Chart
+from projections.readmodel import NEVER, CText, insert_in_bulk
+from projections.sums import Step, Sums
+
+NAME, VERSION = "budgets", 1
+
+PACE_AFTER_DAYS = 7
+PACE_AFTER_TRANSACTIONS = 3
+"""Before so many days of a period, and so many transactions in them, spending says nothing about the rest of it."""
+
+metadata = MetaData()
+chart = Chart(NAME, VERSION, metadata)
+sums = Sums(NAME, VERSION, metadata, chart, counted=lambda kind, account: account if kind.is_category else None)
+names_said = Table(
+    f"{NAME}_v{VERSION}_names",
+    metadata,
+    Column("book_number", BigInteger, primary_key=True, autoincrement=False),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("account", CText, nullable=False),
+    Column("name", CText, nullable=False),
+    sqlite_with_rowid=False,
+)
+said = Table(
+    f"{NAME}_v{VERSION}_said",
+    metadata,
+    Column("book_number", BigInteger, primary_key=True, autoincrement=False),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("budget", CText, nullable=False),
+    Column("limit_minor", BigInteger),
+    Column("valid_from", Date),
+    Column("ended_on", Date),
+    Column("account", CText),
+    Column("commodity", CText),
+    Column("scale", SmallInteger),
+    Column("every", CText),
+    Column("each", SmallInteger),
+    Column("start", Date),
+    Column("name", CText),
+    sqlite_with_rowid=False,
+)
+"""What each event said of a budget; what is null it did not speak of, and a setting has an account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How the period goes: `elapsed_days` of `period_days` are over, that of the day asked for included.
+
+    `projected`: what will be spent at its end if spending goes on as it did; what is dated later already counts once.
+    """
+
+    elapsed_days: int
+    period_days: int
+    projected: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetLine:
+    """A budget in one period, amounts in minor units of the limit's commodity; `left` is limit less spent.
+
+    `account` is the category (or what it was merged into); `name` is the budget's own, empty where it has none.
+    """
+
+    budget: BudgetId
+    account: AccountId
+    period_first: date
+    period_last: date
+    limit: Amount
+    spent: Amount
+    left: Amount
+    pace: Pace | None
+    name: str
+
+
+# Folding
+
+
+def apply(connection: Connection, batch: Sequence[Recorded]) -> None:
+    """Add the batch's postings on categories to the sums, and keep what was said of budgets and names."""
+    sums.apply(connection, batch)
+    told = [
+        recorded
+        for recorded in batch
+        if isinstance(recorded.event, BudgetSet | BudgetChanged | BudgetEnded | AccountOpened | AccountRenamed)
+    ]
+    if not told:
+        return
+    numbers = chart.books.extend(connection, told)
+    budgets_new: list[dict[str, Any]] = []
+    names_new: list[dict[str, Any]] = []
+    for recorded in told:
+        place = {"book_number": numbers[recorded.book], "version": recorded.version}
+        match recorded.event:
+            case AccountOpened() | AccountRenamed() as event:
+                if not isinstance(event, AccountOpened) or event.kind.is_category:
+                    names_new.append(place | {"account": event.account, "name": event.name})
+            case BudgetSet(budget, account, limit, period, name):
+                budgets_new.append(
+                    place
+                    | _said(
+                        budget,
+                        limit_minor=limit.minor,
+                        valid_from=FIRST_DAY,
+                        account=account,
+                        commodity=limit.commodity.code,
+                        scale=limit.commodity.scale,
+                        every=period.every.value,
+                        each=period.count,
+                        start=period.start,
+                        name=name,
+                    )
+                )
+            case BudgetChanged(budget, limit, valid_from):
+                budgets_new.append(place | _said(budget, limit_minor=limit.minor, valid_from=valid_from))
+            case BudgetEnded(budget, on):
+                budgets_new.append(place | _said(budget, ended_on=on))
+            case _:
+                pass
+    insert_in_bulk(connection, said, budgets_new)
+    insert_in_bulk(connection, names_said, names_new)
+
+
+def _said(budget: BudgetId, **values: object) -> dict[str, Any]:
+    row: dict[str, Any] = {column.name: None for column in said.columns if column not in set(said.primary_key)}
+    return row | {"budget": budget} | values
+
+
+def purge(connection: Connection, book: BookId) -> None:
+    """Remove a book's budgets, and what was spent of them."""
+    chart.purge(connection, book, (sums.months, sums.changes, names_said, said))
+
+
+# Asking
+
+
+@dataclass(slots=True)
+class _Budget:
+    """A budget as known: its limits in the order they were told, each with the day from which it is valid."""
+
+    account: AccountId
+    code: str
+    scale: int
+    period: Period
+    name: str
+    limits: list[tuple[date, int]]
+    ended_on: date | None = None
+
+    def period_on(self, day: date) -> tuple[date, date] | None:
+        """The period that `day` lies in; None before the first period and after the last one."""
+        if day < self.period.start:
+            return None
+        if self.ended_on is not None and day > period_of(self.period, self.ended_on)[1]:
+            return None
+        return period_of(self.period, day)
+
+    def limit_from(self, first: date) -> int:
+        """The limit of a period that begins on `first`: the last one told among those valid by then."""
+        return [minor for valid_from, minor in self.limits if valid_from <= first][-1]
+
+
+def budgets(connection: Connection, book: BookId, day: date, known: int | None = None) -> list[BudgetLine]:
+    """A line for each budget that has a period around `day`, in minor units of its limit's commodity.
+
+    Spent is what was posted, from the period's first day to its last, to the category and to every account below it
+    (by their names as known), in the limit's commodity; refunds net it. The first period begins on the budget's start.
+    The limit is the last one told among those valid from the period's first day or earlier. `pace` is None before 7
+    days and 3 transactions of the period, both up to `day`. `known`: the last book version to take into account, None
+    for all. In the order the budgets were set; empty for a book without events.
+    """
+    places = chart.of(connection, book, known)
+    if places is None or not FIRST_DAY <= day <= LAST_DAY:
+        return []
+    standing = _standing(connection, places.number, known)
+    if not standing:
+        return []
+    families = _families(connection, places, known)
+    answers = []
+    spending: dict[tuple[date, date], list[Step]] = {}
+    for budget_id, budget in standing.items():
+        period = budget.period_on(day)
+        if period is None:
+            continue
+        account = places.stands_in.get(budget.account, budget.account)
+        family = families.of(account)
+        first, last = period
+        parts = []
+        for range_first, range_last in ((first, day), (day + timedelta(days=1), min(last, LAST_DAY))):
+            bounds = (range_first, range_last)
+            if bounds not in spending:
+                spending[bounds] = (
+                    list(sums.totals(connection, places.number, range_first, range_last, known))
+                    if range_first <= range_last
+                    else []
+                )
+            parts.append([s for s in spending[bounds] if s.account in family and s.unit.code == budget.code])
+        answers.append(_line(connection, places.number, budget_id, budget, account, period, day, parts, known))
+    return answers
+
+
+def _line(
+    connection: Connection,
+    number: int,
+    budget_id: BudgetId,
+    budget: _Budget,
+    account: AccountId,
+    period: tuple[date, date],
+    day: date,
+    parts: Sequence[Sequence[Step]],
+    known: int | None,
+) -> BudgetLine:
+    first, last = period
+    unit = commodity(budget.code, budget.scale)
+    so_far, later = (sum(step.minor for step in part) for part in parts)
+    limit_minor = budget.limit_from(first)
+    elapsed_days, period_days = (day - first).days + 1, (last - first).days + 1
+    pace = None
+    if elapsed_days >= PACE_AFTER_DAYS and _are_enough(connection, number, parts[0], (first, day), known):
+        projected = round_half_up(Decimal(so_far) * period_days / elapsed_days, 0) + later
+        pace = Pace(elapsed_days, period_days, Amount(projected, unit))
+    spent = so_far + later
+    return BudgetLine(
+        budget_id,
+        account,
+        first,
+        last,
+        Amount(limit_minor, unit),
+        Amount(spent, unit),
+        Amount(limit_minor - spent, unit),
+        pace,
+        budget.name,
+    )
+
+
+def _are_enough(
+    connection: Connection, number: int, spent: Sequence[Step], between: tuple[date, date], known: int | None
+) -> bool:
+    """Whether there are as many transactions as a forecast needs.
+
+    One account's entries are that many transactions; only few entries on several accounts have to be looked at, since
+    one transaction can post to more than one of them.
+    """
+    if any(step.entries >= PACE_AFTER_TRANSACTIONS for step in spent):
+        return True
+    if sum(step.entries for step in spent) < PACE_AFTER_TRANSACTIONS:
+        return False
+    columns = sums.changes.c
+    touched = connection.execute(
+        select(columns.version, columns.sign)
+        .where(
+            columns.book_number == number,
+            columns.day.between(*between),
+            columns.account.in_(sorted({step.account for step in spent})),
+            columns.commodity == spent[0].unit.code,
+            columns.version <= (NEVER if known is None else known),
+        )
+        .distinct()
+    )
+    count: int = sum(sign for _, sign in touched)
+    return count >= PACE_AFTER_TRANSACTIONS
+
+
+def _standing(connection: Connection, number: int, known: int | None) -> dict[BudgetId, _Budget]:
+    """Every budget as known, by id, in the order they were set."""
+    told = select(said).where(said.c.book_number == number, said.c.version <= (NEVER if known is None else known))
+    found: dict[BudgetId, _Budget] = {}
+    for row in connection.execute(told.order_by(said.c.version)):
+        if row.account is not None:
+            period = Period(Every(row.every), row.each, row.start)
+            found[row.budget] = _Budget(row.account, row.commodity, row.scale, period, row.name, [])
+        if row.limit_minor is not None:
+            found[row.budget].limits.append((row.valid_from, row.limit_minor))
+        else:
+            found[row.budget].ended_on = row.ended_on
+    return found
+
+
+@dataclass(slots=True)
+class _Families:
+    """Which account numbers belong to a category: its own and those of every account below it by name."""
+
+    places: BookChart
+    names: Mapping[AccountId, str]
+
+    def of(self, account: AccountId) -> set[int]:
+        name = self.names.get(account, "")
+        below = f"{name}:"
+        return {
+            number
+            for number, member in self.places.accounts.items()
+            # Without its key a book's names are all empty, and nothing is below anything.
+            if member == account or (name and self.names.get(member, "").startswith(below))
+        }
+
+
+def _families(connection: Connection, places: BookChart, known: int | None) -> _Families:
+    columns = names_said.c
+    told = (
+        select(columns.account, columns.name)
+        .where(columns.book_number == places.number, columns.version <= (NEVER if known is None else known))
+        .order_by(columns.version)
+    )
+    return _Families(places, {account: name for account, name in connection.execute(told)})

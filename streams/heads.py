@@ -1,0 +1,214 @@
+"""The runner's own tables: how far each projection has come, with every book and with the log.
+
+A head says what was applied; a checkpoint only says where to read on. Both change in the one transaction that changes
+the projection's rows, so a reader never sees one without the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Dialect,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    delete,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from domain.book import BookId
+from projections.readmodel import ReadModel
+from streams.contract import GENESIS_HASH
+
+MAX_KEY_CHARS = 100
+"""A projection's name with its version."""
+
+MAX_REASON_CHARS = 500
+"""The longest reason that a parked book carries."""
+
+MAX_BOOKS_A_SELECT = 500
+"""Books asked for in one statement: far below what either database takes as parameters."""
+
+metadata = MetaData()
+
+_Text = String().with_variant(String(collation="C"), "postgresql")
+
+checkpoints = Table(
+    "projection_checkpoints",
+    metadata,
+    Column("projection", _Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+)
+
+heads = Table(
+    "projection_heads",
+    metadata,
+    Column("projection", _Text, primary_key=True),
+    Column("book", _Text, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("parked", _Text),
+)
+
+
+class ReadDatabase(Protocol):
+    """Where the read models live."""
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """A connection whose queries all see one moment of the database, and that writes nothing."""
+        ...
+
+    def write(self) -> AbstractContextManager[Connection]:
+        """A transaction that may write from its first statement on: committed at the end, rolled back by a raise."""
+        ...
+
+    def scratch(self) -> AbstractContextManager[ReadDatabase]:
+        """An empty database for one reckoning, gone afterwards."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionHead:
+    """The last event of a book that a projection holds; `parked` is the reason why it takes no more, else None."""
+
+    version: int
+    hash: bytes
+    position: int
+    parked: str | None = None
+
+
+NOTHING_YET = ProjectionHead(0, GENESIS_HASH, 0)
+"""The head of a book before its first event."""
+
+
+def key_of(model: ReadModel) -> str:
+    """The name under which this version of a projection keeps heads and checkpoint, `balances_v1`."""
+    return f"{model.NAME}_v{model.VERSION}"
+
+
+def create_tables(connection: Connection, models: Iterable[ReadModel]) -> None:
+    """Make what is missing of the models' tables and of the runner's, and set new projections at the log's begin."""
+    metadata.create_all(connection)
+    for model in models:
+        model.metadata.create_all(connection)
+        start(connection, key_of(model))
+
+
+# Heads
+
+
+def head_of(connection: Connection, key: str, book: BookId) -> ProjectionHead | None:
+    return heads_of(connection, [key], [book]).get((key, book))
+
+
+def heads_of(
+    connection: Connection, keys: Sequence[str], books: Sequence[BookId]
+) -> dict[tuple[str, BookId], ProjectionHead]:
+    """Where the projections stand with these books; a book without an event has no entry."""
+    found: dict[tuple[str, BookId], ProjectionHead] = {}
+    for first in range(0, len(books), MAX_BOOKS_A_SELECT):
+        asked = books[first : first + MAX_BOOKS_A_SELECT]
+        found |= _select_heads(connection, heads.c.projection.in_(keys) & heads.c.book.in_(asked))
+    return found
+
+
+def all_heads(connection: Connection, keys: Sequence[str]) -> dict[tuple[str, BookId], ProjectionHead]:
+    """Every book that the projections hold."""
+    return _select_heads(connection, heads.c.projection.in_(keys))
+
+
+def parked(connection: Connection, keys: Sequence[str]) -> dict[tuple[str, BookId], ProjectionHead]:
+    """Every parked book of the projections."""
+    return _select_heads(connection, heads.c.projection.in_(keys) & heads.c.parked.is_not(None))
+
+
+def _select_heads(connection: Connection, where: ColumnElement[bool]) -> dict[tuple[str, BookId], ProjectionHead]:
+    return {
+        (row.projection, BookId(row.book)): ProjectionHead(row.version, bytes(row.hash), row.position, row.parked)
+        for row in connection.execute(select(heads).where(where))
+    }
+
+
+def write_heads(connection: Connection, changed: Mapping[tuple[str, BookId], ProjectionHead]) -> None:
+    if not changed:
+        return
+    rows = [
+        {
+            "projection": key,
+            "book": book,
+            "version": head.version,
+            "hash": head.hash,
+            "position": head.position,
+            "parked": head.parked,
+        }
+        for (key, book), head in changed.items()
+    ]
+    write = _insert(connection.dialect, heads)
+    fresh = {name: write.excluded[name] for name in ("version", "hash", "position", "parked")}
+    connection.execute(write.on_conflict_do_update(index_elements=[heads.c.projection, heads.c.book], set_=fresh), rows)
+
+
+def drop_heads(connection: Connection, places: Sequence[tuple[str, BookId]]) -> None:
+    for first in range(0, len(places), MAX_BOOKS_A_SELECT):
+        some = places[first : first + MAX_BOOKS_A_SELECT]
+        connection.execute(delete(heads).where(tuple_(heads.c.projection, heads.c.book).in_(some)))
+
+
+# Checkpoints
+
+
+def start(connection: Connection, key: str) -> None:
+    """A checkpoint at the log's begin, where the projection has none."""
+    connection.execute(
+        _insert(connection.dialect, checkpoints).on_conflict_do_nothing(), {"projection": key, "position": 0}
+    )
+
+
+def positions(connection: Connection) -> dict[str, int]:
+    """Every projection's checkpoint: those of other releases too."""
+    return {row.projection: row.position for row in connection.execute(select(checkpoints))}
+
+
+def lock(connection: Connection, keys: Sequence[str]) -> dict[str, int]:
+    """The projections' checkpoints, theirs alone to move until the transaction ends.
+
+    Locked in the order of their names, so that two runners wait for each other and never in a circle.
+    """
+    asked = select(checkpoints).where(checkpoints.c.projection.in_(keys))
+    rows = connection.execute(asked.order_by(checkpoints.c.projection).with_for_update())
+    return {row.projection: row.position for row in rows}
+
+
+def move(connection: Connection, keys: Sequence[str], old: int, new: int) -> bool:
+    """Compare and set: False where one of the projections is not at `old` any more; then roll all back."""
+    lock(connection, keys)
+    at_old = checkpoints.c.projection.in_(keys) & (checkpoints.c.position == old)
+    return connection.execute(update(checkpoints).where(at_old).values(position=new)).rowcount == len(keys)
+
+
+def set_back(connection: Connection, key: str, position: int) -> None:
+    """Read on from an earlier position; what is read again is known by its heads."""
+    connection.execute(update(checkpoints).where(checkpoints.c.projection == key).values(position=position))
+
+
+def forget(connection: Connection, key: str) -> None:
+    """Heads and checkpoint of a projection, as if it had never run."""
+    connection.execute(delete(heads).where(heads.c.projection == key))
+    connection.execute(delete(checkpoints).where(checkpoints.c.projection == key))
+
+
+def _insert(dialect: Dialect, table: Table) -> postgresql.Insert | sqlite.Insert:
+    return postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)

@@ -1,0 +1,474 @@
+"""The projection runner: it follows the log and keeps every read model a fold of it.
+
+A batch is read and decoded once and applied to all projections that stand at its beginning, in one transaction with
+their heads and checkpoints. Whoever finds a checkpoint moved drops its work, so any number of runners apply once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from sqlalchemy import Connection, MetaData, Table, inspect
+
+from commands.ports import EventReader, EventUnreadable, Head
+from domain.book import BookId
+from domain.errors import Rejected
+from domain.recorded import Recorded
+from projections.readmodel import ReadModel
+from streams import heads
+from streams.applying import (
+    Selection,
+    apply,
+    apply_to_all,
+    follow,
+    is_transient,
+    select_new,
+    unreadable_reason,
+)
+from streams.heads import NOTHING_YET, ProjectionHead, ReadDatabase, key_of
+from streams.verify import Difference, difference
+from streams.waiting import Waiters
+
+BATCH_EVENTS = 2_000
+"""Events of one transaction: enough that its fixed costs vanish, few enough that readers see it move and that it holds
+the write lock for a fraction of a second."""
+
+IDLE_WAIT_S = 0.5
+"""How long one wait for the log lasts: the longest that a stop, or a checkpoint set back by a rebuild elsewhere, goes
+unnoticed. New events end the wait at once."""
+
+FIRST_RETRY_S = 0.05
+LONGEST_RETRY_S = 2.0
+"""After a fault that may pass the pause doubles from the one to the other."""
+
+OVERTAKEN_PAUSE_S = 0.02
+"""Another runner is at work: it is left alone for a few of its batches, rather than done beside it for nothing."""
+
+CATCH_UP_PATIENCE_S = 30.0
+"""How long `catch_up`, `rebuild` and `release` try against faults before they give up; `run` never does."""
+
+Progress = Callable[[int, int], None]
+"""Told after each batch: the position reached, and the position to reach."""
+
+REFOLDING = "refolding: release it to go on"
+"""The reason that a book carries while it is folded again; a runner that starts goes on with one that was left."""
+
+T = TypeVar("T")
+Places = dict[tuple[str, BookId], ProjectionHead]
+
+_log = logging.getLogger(__name__)
+
+
+class ProjectionReplaced(Exception):
+    """Another release has taken a projection over and removed this one's tables: this program is out of date."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"projection {key} was removed by another release: start the newer release instead")
+        self.key = key
+
+
+class _Overtaken(Exception):
+    """Another runner has moved a checkpoint: what was done on top of the old one is rolled back."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionStatus:
+    """How far a projection is: `lag` counts the log's events beyond its position; `parked` has a row for each parked
+    book: (book, version it stands at, reason).
+    """
+
+    name: str
+    version: int
+    position: int
+    lag: int
+    parked: list[tuple[BookId, int, str]]
+
+
+class ProjectionRunner:
+    """Runs the models it is given. Any of its methods may be called from any thread."""
+
+    def __init__(self, reader: EventReader, database: ReadDatabase, models: Sequence[ReadModel]) -> None:
+        self._reader = reader
+        self._database = database
+        self._models = {key_of(model): model for model in models}
+        self._keys = {model.NAME: key_of(model) for model in models}
+        self._waiters = Waiters(database, self._keys)
+
+    # Following
+
+    def catch_up(self, progress: Progress | None = None) -> None:
+        """Bring every projection to the log's end as it is now."""
+        keys = sorted(self._models)
+        self._patiently(lambda: self._reconcile(keys))
+        self._fold_to(keys, self._reader.end(), progress)
+        self._patiently(self._retire_older_versions)
+
+    def run(self, stop: threading.Event) -> None:
+        """Follow the log until told to stop. A fault that may pass is waited out; any other error is raised."""
+        keys = sorted(self._models)
+        reconciled = retired = False
+        at: dict[str, int] = {}
+        pause_s = FIRST_RETRY_S
+        while not stop.is_set():
+            try:
+                if not reconciled:
+                    self._reconcile(keys)
+                    reconciled = True
+                at = at or self._positions(keys)
+                if not self._step(at):
+                    if not retired:
+                        self._retire_older_versions()
+                        retired = True
+                    if not self._reader.wait(min(at.values()), IDLE_WAIT_S):
+                        at = {}
+                pause_s = FIRST_RETRY_S
+            except _Overtaken:
+                _log.debug("overtaken by another runner")
+                stop.wait(OVERTAKEN_PAUSE_S)
+                at = {}
+            except Exception as fault:
+                if not is_transient(fault):
+                    raise
+                _log.warning("projections wait for %s, again in %.2f s", type(fault).__name__, pause_s)
+                stop.wait(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_RETRY_S)
+                at = {}
+
+    def close(self) -> None:
+        """End the thread that waits for heads. The loop of `run` has its own stop."""
+        self._waiters.close()
+
+    def _fold_to(self, keys: Sequence[str], end: int, progress: Progress | None) -> None:
+        while self._patiently(lambda: self._advance(keys, end, progress)):
+            _log.debug("overtaken by another runner")
+            time.sleep(OVERTAKEN_PAUSE_S)
+
+    def _advance(self, keys: Sequence[str], end: int, progress: Progress | None) -> bool:
+        """Apply up to `end`; True where another runner came between, and there may be more to do."""
+        at = self._positions(keys)
+        try:
+            while min(at.values()) < end:
+                if not self._step(at):
+                    break
+                if progress is not None:
+                    progress(min(min(at.values()), end), end)
+        except _Overtaken:
+            return True
+        return False
+
+    def _patiently(self, attempt: Callable[[], T]) -> T:
+        until = time.monotonic() + CATCH_UP_PATIENCE_S
+        pause_s = FIRST_RETRY_S
+        while True:
+            try:
+                return attempt()
+            except Exception as fault:
+                if not is_transient(fault) or time.monotonic() + pause_s > until:
+                    raise
+                time.sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_RETRY_S)
+
+    def _positions(self, keys: Sequence[str]) -> dict[str, int]:
+        with self._database.read() as connection:
+            stored = heads.positions(connection)
+        for key in keys:
+            if key not in stored:
+                raise ProjectionReplaced(key)
+        return {key: stored[key] for key in keys}
+
+    def _step(self, at: dict[str, int]) -> bool:
+        """Apply the next batch to the projections furthest behind, and note it in `at`; False where none is there.
+
+        The batch ends where other projections stand, so that those behind join them and go on together.
+        """
+        lowest = min(at.values())
+        group = sorted(key for key, position in at.items() if position == lowest)
+        ahead = min((position for position in at.values() if position > lowest), default=lowest + BATCH_EVENTS)
+        unreadable = None
+        events: list[Recorded] = []
+        try:
+            events = self._reader.read(lowest, min(BATCH_EVENTS, ahead - lowest))
+        except EventUnreadable as raised:
+            unreadable = raised
+        if unreadable is not None:
+            self._park_unreadable(group, lowest, unreadable)
+            reached = unreadable.position
+        elif events:
+            self._apply(group, lowest, events)
+            reached = events[-1].position
+        else:
+            return False
+        at.update(dict.fromkeys(group, reached))
+        self._waiters.moved()
+        return True
+
+    def _apply(self, keys: Sequence[str], old: int, events: Sequence[Recorded]) -> None:
+        books = list({event.book for event in events})
+        with self._database.write() as connection:
+            if not heads.move(connection, keys, old, events[-1].position):
+                raise _Overtaken
+            known = heads.heads_of(connection, keys, books)
+            selections = self._select(keys, books, events, known)
+            changed: Places = {}
+            due = [(self._models[key], selection.news) for key, selection in zip(keys, selections, strict=True)]
+            poisoned = apply_to_all(connection, due)
+            for key, selection, poison in zip(keys, selections, poisoned, strict=True):
+                changed |= {(key, book): head for book, head in selection.heads.items()}
+                for book, (good, reason) in poison.items():
+                    applied = [event for event in selection.news if event.book == book][:good]
+                    changed[key, book] = _head_after(applied, known.get((key, book), NOTHING_YET), reason)
+            heads.write_heads(connection, changed)
+        _tell_parked(changed)
+
+    def _select(
+        self, keys: Sequence[str], books: Sequence[BookId], events: Sequence[Recorded], known: Places
+    ) -> list[Selection]:
+        """What the batch brings each projection: reckoned once for all whose heads are the same."""
+        made: dict[frozenset[tuple[BookId, ProjectionHead]], Selection] = {}
+        selections = []
+        for key in keys:
+            mine = {book: head for book in books if (head := known.get((key, book))) is not None}
+            same = frozenset(mine.items())
+            if same not in made:
+                made[same] = select_new(events, mine, self._refetch)
+            selections.append(made[same])
+        return selections
+
+    def _park_unreadable(self, keys: Sequence[str], old: int, unreadable: EventUnreadable) -> None:
+        """Pass over an event that cannot be decoded; its book waits at the event before."""
+        book = unreadable.book
+        with self._database.write() as connection:
+            if not heads.move(connection, keys, old, unreadable.position):
+                raise _Overtaken
+            known = heads.heads_of(connection, keys, [book])
+            changed: Places = {}
+            for key in keys:
+                head = known.get((key, book), NOTHING_YET)
+                if head.parked is None and head.version < unreadable.version:
+                    changed[key, book] = replace(head, parked=unreadable_reason(unreadable))
+            heads.write_heads(connection, changed)
+        _tell_parked(changed)
+
+    def _refetch(self, book: BookId, first: int, last: int) -> list[Recorded]:
+        events: list[Recorded] = []
+        after = first - 1
+        while after < last:
+            some = self._reader.read_book(book, after, BATCH_EVENTS, last)
+            if not some:
+                break
+            events += some
+            after = some[-1].version
+        return events
+
+    # Waiting
+
+    def wait_for(self, names: Sequence[str], book: BookId, min_version: int, timeout_s: float) -> int:
+        """Wait until the projections hold the book up to `min_version`: the version they all have reached, which is
+        lower where the time was up before. `Rejected("projection_parked")` at once where one has parked the book.
+        """
+        self._check(names)
+        reached = self._waiters.look(names, book)
+        if reached >= min_version or timeout_s <= 0:
+            return reached
+        return self._waiters.wait(names, book, min_version, timeout_s).result()
+
+    async def wait_for_async(self, names: Sequence[str], book: BookId, min_version: int, timeout_s: float) -> int:
+        """As `wait_for`, without a thread of its own and without blocking the loop."""
+        self._check(names)
+        return await asyncio.wrap_future(self._waiters.wait(names, book, min_version, timeout_s))
+
+    # Telling
+
+    def head(self, connection: Connection, name: str, book: BookId) -> ProjectionHead | None:
+        """The book's head as `connection` sees it, beside the rows that it sees; None before the first event."""
+        return heads.head_of(connection, self._key(name), book)
+
+    def status(self) -> list[ProjectionStatus]:
+        """Every projection, in the order in which they were given."""
+        with self._database.read() as connection:
+            at = heads.positions(connection)
+            parked = heads.parked(connection, list(self._models))
+        end = self._reader.end()
+        rows: dict[str, list[tuple[BookId, int, str]]] = defaultdict(list)
+        for (key, book), head in sorted(parked.items()):
+            rows[key].append((book, head.version, head.parked or ""))
+        return [
+            ProjectionStatus(model.NAME, model.VERSION, at.get(key, 0), max(0, end - at.get(key, 0)), rows[key])
+            for key, model in self._models.items()
+        ]
+
+    def verify(self, name: str) -> Difference | None:
+        """The first difference between a projection's rows and a fresh fold up to where it stands; None if equal."""
+        return difference(self._reader, self._database, self._models[self._key(name)])
+
+    def _check(self, names: Sequence[str]) -> None:
+        for name in names:
+            self._key(name)
+
+    def _key(self, name: str) -> str:
+        key = self._keys.get(name)
+        if key is None:
+            raise Rejected("projection_unknown", projection=name, known=", ".join(sorted(self._keys)))
+        return key
+
+    # Mending
+
+    def rebuild(self, name: str, progress: Progress | None = None) -> None:
+        """Drop all that a projection holds and fold it again from the log's begin, to its end as it is now.
+
+        Until then its queries answer from what is folded. Another runner may help or be beside.
+        """
+        key = self._key(name)
+        self._patiently(lambda: self._empty(key))
+        self._fold_to([key], self._reader.end(), progress)
+
+    def _empty(self, key: str) -> None:
+        model = self._models[key]
+        with self._database.write() as connection:
+            heads.lock(connection, [key])
+            model.metadata.drop_all(connection)
+            heads.forget(connection, key)
+            heads.create_tables(connection, [model])
+
+    def release(self, name: str, book: BookId) -> ProjectionHead:
+        """Try a parked book again, from the event behind its head; from its beginning where its head is no event of
+        the log. The head after it: parked once more where the cause still stands.
+        """
+        key = self._key(name)
+        with self._database.read() as connection:
+            head = heads.head_of(connection, key, book)
+        if head is None or head.parked is None:
+            raise Rejected("projection_not_parked", projection=name, book=book)
+        afresh = not self._patiently(lambda: self._stands(book, head))
+        return self._refold(key, book, afresh=afresh)
+
+    def _refold(self, key: str, book: BookId, *, afresh: bool) -> ProjectionHead:
+        """Fold a book on up to the projection's checkpoint, in transactions of a batch each.
+
+        It stays parked until the last of them, so that no other runner applies in between.
+        """
+        if afresh:
+            self._patiently(lambda: self._forget_book(key, book))
+        while True:
+            head, done = self._patiently(lambda: self._refold_batch(key, book))
+            if done:
+                self._waiters.moved()
+                _tell_parked({(key, book): head})
+                return head
+
+    def _forget_book(self, key: str, book: BookId) -> None:
+        with self._database.write() as connection:
+            heads.lock(connection, [key])
+            self._models[key].purge(connection, book)
+            heads.write_heads(connection, {(key, book): replace(NOTHING_YET, parked=REFOLDING)})
+
+    def _refold_batch(self, key: str, book: BookId) -> tuple[ProjectionHead, bool]:
+        """The next batch of a book: its head then, and whether that was the last."""
+        with self._database.write() as connection:
+            checkpoint = heads.lock(connection, [key]).get(key)
+            if checkpoint is None:
+                raise ProjectionReplaced(key)
+            before = heads.head_of(connection, key, book) or NOTHING_YET
+            stored: list[Recorded] = []
+            after = replace(before, parked=None)
+            try:
+                stored = self._reader.read_book(book, before.version, BATCH_EVENTS)
+            except EventUnreadable as unreadable:
+                after = replace(before, parked=unreadable_reason(unreadable))
+            due = [event for event in stored if event.position <= checkpoint]
+            behind, after = follow(after, due)
+            done = not due or len(due) < len(stored) or after.parked is not None
+            for good, reason in apply(connection, self._models[key], behind).values():
+                after, done = _head_after(behind[:good], before, reason), True
+            if done and after == NOTHING_YET:
+                heads.drop_heads(connection, [(key, book)])
+            else:
+                stored_head = after if done else replace(after, parked=before.parked)
+                heads.write_heads(connection, {(key, book): stored_head})
+        return after, done
+
+    # What other programs left
+
+    def _reconcile(self, keys: Sequence[str]) -> None:
+        """Fit the read models to a log that is not the one they were folded from, such as one restored from a backup.
+
+        Heads are read before the log's, which therefore are never behind them by rights.
+        """
+        with self._database.read() as connection:
+            mine = heads.all_heads(connection, keys)
+            at = heads.positions(connection)
+        stored = self._reader.heads()
+        foreign = [place for place, head in mine.items() if not self._is_of_log(place[1], head, stored.get(place[1]))]
+        end = self._reader.end()
+        for key in keys:
+            if at.get(key, 0) > end:
+                with self._database.write() as connection:
+                    heads.lock(connection, [key])
+                    heads.set_back(connection, key, end)
+        for (key, book), head in mine.items():
+            if head.parked == REFOLDING:
+                self._refold(key, book, afresh=False)
+        for key, book in foreign:
+            _log.warning("projection %s holds another history of book %s than the log: folding it again", key, book)
+            self._refold(key, book, afresh=True)
+
+    def _is_of_log(self, book: BookId, head: ProjectionHead, stored: Head | None) -> bool:
+        if head.version == 0:
+            return True
+        if stored is None or head.version > stored.version:
+            return False
+        if head.version < stored.version:
+            return self._stands(book, head)
+        return (head.hash, head.position) == (stored.hash, stored.position)
+
+    def _stands(self, book: BookId, head: ProjectionHead) -> bool:
+        """Whether a head is an event of the log."""
+        if head.version == 0:
+            return True
+        found = self._reader.read_book(book, head.version - 1, 1)
+        return bool(found) and (found[0].hash, found[0].position) == (head.hash, head.position)
+
+    def _retire_older_versions(self) -> None:
+        """Drop the tables of older versions of these projections, once these have reached them for every book."""
+        with self._database.read() as connection:
+            stored = heads.positions(connection)
+        for old in stored:
+            name, _, version = old.rpartition("_v")
+            key = self._keys.get(name)
+            if key is not None and version.isdigit() and int(version) < self._models[key].VERSION:
+                self._retire(old, key)
+
+    def _retire(self, old: str, key: str) -> None:
+        with self._database.write() as connection:
+            at = heads.lock(connection, [old, key])
+            if old not in at or at[key] < at[old]:
+                return
+            held = heads.all_heads(connection, [old, key])
+            for (owner, book), head in held.items():
+                if owner == old and held.get((key, book), NOTHING_YET).version < head.version:
+                    return
+            for table in inspect(connection).get_table_names():
+                if table.startswith(f"{old}_"):
+                    Table(table, MetaData()).drop(connection)
+            heads.forget(connection, old)
+        _log.info("projection %s has replaced %s", key, old)
+
+
+def _head_after(applied: Sequence[Recorded], before: ProjectionHead, reason: str) -> ProjectionHead:
+    """The head of a book parked behind the last of its events that could be applied."""
+    if not applied:
+        return replace(before, parked=reason)
+    return ProjectionHead(applied[-1].version, applied[-1].hash, applied[-1].position, reason)
+
+
+def _tell_parked(changed: Places) -> None:
+    for (key, book), head in changed.items():
+        if head.parked is not None:
+            _log.warning("projection %s parked book %s behind version %d: %s", key, book, head.version, head.parked)

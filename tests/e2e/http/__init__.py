@@ -1,0 +1,1 @@
+"""The HTTP API as a client meets it, on real parts."""

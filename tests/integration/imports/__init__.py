@@ -1,0 +1,1 @@
+"""Integration tests of imports, on the real store, bus and keys."""

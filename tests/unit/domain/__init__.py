@@ -1,0 +1,1 @@
+"""What the domain's rooms decide, a file a room."""

@@ -1,0 +1,1 @@
+"""Unit tests of imports: formats and plans, without a store."""
