@@ -48,8 +48,12 @@ from domain.ledger import (
     VoidTransaction,
     WithdrawAssertion,
     decide_account,
+    decide_importing,
+    decide_reconciling,
     decide_transaction,
     evolve_account,
+    evolve_importing,
+    evolve_reconciling,
     evolve_transaction,
 )
 from domain.ledger.accounts import undeclared
@@ -148,18 +152,12 @@ def decide(book: Book, command: BookCommand) -> list[BookEvent]:
             return [BookErased(reason)]
         case DeclareCommodity() | OpenAccount() | RenameAccount() | CloseAccount() | MergeAccount():
             return [*decide_account(book.ledger, command)]
-        case (
-            RecordTransaction()
-            | SetOpeningBalance()
-            | AmendTransaction()
-            | VoidTransaction()
-            | AssertBalance()
-            | WithdrawAssertion()
-            | ClosePeriod()
-            | ConcludeImport()
-            | UndoImport()
-        ):
+        case RecordTransaction() | SetOpeningBalance() | AmendTransaction() | VoidTransaction():
             return [*decide_transaction(book.ledger, command)]
+        case AssertBalance() | WithdrawAssertion() | ClosePeriod():
+            return [*decide_reconciling(book.ledger, command)]
+        case ConcludeImport() | UndoImport():
+            return [*decide_importing(book.ledger, command)]
         case SetBudget() | ChangeBudget() | EndBudget():
             return [*budgets.decide(book.budgets, book.ledger, command)]
         case RecordPrice():
@@ -171,19 +169,14 @@ def decide(book: Book, command: BookCommand) -> list[BookEvent]:
 def evolve(book: Book, event: BookEvent) -> None:
     """Fold what happened into the state. Total: history is never judged."""
     match event:
-        case (
-            TransactionRecorded()
-            | TransactionAmended()
-            | TransactionVoided()
-            | BalanceAsserted()
-            | AssertionWithdrawn()
-            | PeriodClosed()
-            | ImportCommitted()
-            | ImportUndone()
-        ):
+        case TransactionRecorded() | TransactionAmended() | TransactionVoided():
             evolve_transaction(book.ledger, event)
         case CommodityDeclared() | AccountOpened() | AccountRenamed() | AccountClosed() | AccountMerged():
             evolve_account(book.ledger, event)
+        case BalanceAsserted() | AssertionWithdrawn() | PeriodClosed():
+            evolve_reconciling(book.ledger, event)
+        case ImportCommitted() | ImportUndone():
+            evolve_importing(book.ledger, event)
         case BudgetSet() | BudgetChanged() | BudgetEnded():
             budgets.evolve(book.budgets, event)
         case PriceRecorded():

@@ -15,6 +15,8 @@ MAX_LISTED = 5
 """How many values of a list a sentence names before it says how many more there are."""
 
 SENTENCES: dict[str, str] = {
+    "account_ambiguous": "The file has {count} accounts that would become one. Import one account at a time, or say "
+    "for each where it goes.",
     "account_closed": "The account {account} was closed on {on}. Use another account, or an earlier date.",
     "account_id_used": "An account with the id {account} exists already. Leave the id to the server.",
     "account_kind_fixed": "{account} is one of the {kind} accounts and stays one. Keep the first part of its name.",
@@ -22,12 +24,21 @@ SENTENCES: dict[str, str] = {
     "account_name_not_valid": "{name} is no account name. Write two to twelve parts with colons between them, the "
     "first one of Assets, Liabilities, Equity, Income and Expenses, such as Expenses:Food:Groceries.",
     "account_name_used": "There is an account {name} already. Choose another name.",
-    "account_not_empty": "The account {account} still holds {commodity}. Move the balance to another account first.",
-    "account_not_open_yet": "The account {account} opens on {opened_on}, after {date}. Use a later date.",
+    "account_needed": "Statement {statement} of the file does not tell its account's number. Say which account it "
+    "belongs to.",
+    "account_not_empty": "The account {account} still holds something. Move its balance to another account first.",
+    "account_not_for_ledgers": "The file is a whole ledger with accounts of its own. Import it without naming "
+    "{account}.",
+    "account_not_for_statements": "{account} cannot take a bank's statement. Choose one of the Assets or Liabilities "
+    "accounts.",
+    "account_not_open_yet": "The account {account} opens on {opened_on}. Use that day or a later one.",
     "account_takes_other_commodity": "The account {account} does not take {commodity}. Post to an account that does.",
     "account_unknown": "There is no account {account} in this book. Open it first, or correct the name or id.",
     "account_used_later": "The account {account} has transactions after {on}. Close it on a later day.",
     "accounts_not_mergeable": "{account} cannot become part of {into}. Only two Income or two Expenses accounts merge.",
+    "agreement_unknown": "The file does not tell the bank's balance, so whether the books agree with it is not known.",
+    "agrees_with_bank": "The books agree with the bank: {account} holds {held} on {date}.",
+    "amount_ambiguous": "{text} can be read as a decimal number or as thousands. Export the file with decimal places.",
     "amount_not_decimal": "{text} is no amount. Write digits with one point, such as -12.50.",
     "amount_not_decimal_string": "An amount is a text, so that no digit is lost: write it in quotes, such as "
     '"12.50". See {fields}.',
@@ -35,9 +46,22 @@ SENTENCES: dict[str, str] = {
     "amount_scale_exceeded": "{amount} has more decimal places than the {scale} that the book keeps of this commodity. "
     "Round it.",
     "arguments_not_valid": "{reason}. `finshift COMMAND --help` shows what the command takes.",
+    "assertion_behind_later_entries": "The books have later entries on this account, so its balance then cannot be "
+    "confirmed now.",
+    "assertion_not_exact": "The stated balance is {stated} and the books hold {held}: it is true within a tolerance "
+    "only.",
+    "assertion_not_holding": "The balance does not hold in the file itself: {difference} is missing.",
+    "assertion_of_parent": "The balance of {account} is one with its children, which the books do not confirm as one.",
     "assertion_unknown": "No balance of {account} in {commodity} is confirmed, so there is none to take back.",
+    "assertions_hold": "{count} stated balances hold and are confirmed.",
     "balance_differs": "On {date} {account} holds {held}, not {stated}: {difference} is missing. Record what is "
     "missing, or correct the stated balance.",
+    "balance_today": "What does your bank show today for {account}, in {commodity}?",
+    "balance_today_ambiguous": "The file has several accounts without a balance. Import one account at a time to tell "
+    "each balance.",
+    "bank_reported_error": "The bank sent an error in place of a statement: {bank_message}. Download the file again.",
+    "beancount_errors": "beancount finds {count} errors in the file: {errors}. Mend them and try again.",
+    "beancount_includes_files": "The file includes others: {files}. Put everything into one file first.",
     "bind_refused": "{host} can be reached from other machines, and whoever reaches it would own these books. "
     "Serve on 127.0.0.1, or set FINSHIFT_LOCAL_BIND to this address where something else guards it.",
     "body_empty": "The request has no body. Send the JSON that this door describes in /docs.",
@@ -62,60 +86,106 @@ SENTENCES: dict[str, str] = {
     "commodity_code_not_valid": "{commodity} is no commodity code. Write 1 to 24 capital letters, digits or ' . _ -, "
     "beginning with a letter and ending with a letter or digit.",
     "commodity_declared_otherwise": "{commodity} is declared with {scale} decimal places, and that is fixed.",
+    "commodity_scale_too_small": "The file needs {needed} decimal places of {commodity}, and the book keeps {scale}. "
+    "Import it into a new book.",
     "commodity_unknown": "{commodity} is neither an ISO 4217 currency nor declared in this book. Declare it first.",
-    "confirmation_needed": "This has to be confirmed, and there is no terminal to ask at. Say --yes to do it without asking.",
+    "confirmation_needed": "This has to be confirmed, and there is no terminal to ask at. Say --yes to do it "
+    "without asking.",
     "content_encoding_unknown": "Requests are read as they are, not {encoding}. Send the body without compression.",
     "cursor_not_valid": "The cursor is not one of this question. Begin again without a cursor.",
-    "date_out_of_range": "{date} is not between {first} and {last}. Check the year.",
-    "event_too_large": "The transaction takes more than {limit} bytes. Shorten its texts, or split it.",
+    "date_out_of_range": "The day is not between {first} and {last}. Check the year.",
+    "differs_from_bank": "On {date} the bank says {stated} for {account} and the books hold {held}: {difference} is "
+    "missing.",
+    "directive_left_out": "The books keep nothing like a {directive}.",
+    "event_too_large": "The transaction takes more than {limit_bytes} bytes. Shorten its texts, or split it.",
     "export_is_whole": "The event log is exported whole, up to its end. Leave --known-on out.",
     "file_not_readable": "{file} cannot be read: {reason}. Check its name and permissions.",
     "file_not_writable": "{file} cannot be written: {reason}. Choose another place.",
     "file_too_large": "The file is larger than {limit_bytes} bytes. Split it.",
+    "format_needs_extra": "Reading {format} needs an extra that is not installed. Install it with: pip install "
+    "'finshift[{extra}]'.",
+    "format_not_found": "The file is in none of the formats that can be read: {formats}.",
+    "format_unknown": "There is no format {format}. There are: {formats}.",
     "host_refused": "This server answers under the names of this machine only, not under {host}. Use the address that "
     "it printed when it started.",
     "idempotency_key_not_valid": "An idempotency key is 1 to {limit} printable ASCII characters without spaces.",
     "idempotency_key_reused": "This idempotency key was used for another request. Use a new key for a new command.",
+    "import_committed": "The import {import_id} was committed already. Its rows are in the books.",
+    "import_cut_in_half": "The file ends in the middle. Download it again; nothing of it was imported.",
+    "import_empty": "The file is empty. Download it again.",
+    "import_has_dtd": "The file defines entities of its own, which is not safe to read. Export it from the bank again.",
     "import_in_closed_period": "The import has transactions up to {closed_through}, where the books are closed. Record "
     "dated corrections instead.",
+    "import_not_text": "The file is not text in an encoding that can be read. Export it in UTF-8.",
     "import_reconciled": "{count} transactions of the import are confirmed by a balance. Take back those confirmations "
     "first.",
+    "import_too_large": "The file is larger than {limit} bytes. Split it.",
+    "import_too_many_rows": "The file has more than {limit} rows. Split it by dates.",
     "import_unknown": "There is no import {import_id} to undo or commit in this book. See the list of imports.",
     "internal_error": "Something went wrong on the server, and its log has the details under {request}. Whether the "
     "command was carried out is told by the same request with the same idempotency key.",
     "label_not_valid": "{label} cannot stand among {field}: a label is 1 to 100 printable characters.",
     "limit_out_of_range": "The limit {limit} is negative, or beyond {limit_minor} of the smallest unit.",
-    "log_broken": "The chain breaks at line {line}: {reason}. What stands there is not what was recorded; compare it with "
-    "another copy of the log.",
+    "log_broken": "The chain breaks at line {line}: {reason}. What stands there is not what was recorded; compare it "
+    "with another copy of the log.",
     "log_not_readable": "Line {line} is no event of an exported log. Check that the file was exported as jsonl.",
+    "merge_target_narrower": "{into} takes fewer commodities, or opened later, than {account}, which it would take "
+    "over. Merge the other way round, or choose another account.",
+    "metadata_left_out": "Metadata of {count} entries is left out.",
     "method_unknown": "This path does not take {method}. It takes {allowed}.",
     "min_version_beyond_end": "The book ends at version {end}, and {min_version} does not exist yet. Ask for a version "
     "that a command answered with.",
     "min_version_not_reached": "The read models have reached version {reached} of {min_version}. Ask again shortly.",
     "not_json": "The request is not JSON: {reason}. Send JSON in UTF-8.",
+    "ofx_not_well_formed": "The file is no proper OFX at {element}. Download it again.",
+    "ofx_without_statement": "The file has no statement of a bank account or card. Download another kind of export.",
     "opening_account_missing": "The book has no account {name}. Open it, or rename it back, first.",
     "opening_needs_asset_or_liability": "{account} has no opening balance. Only Assets and Liabilities accounts have.",
     "origin_refused": "A page from {origin} may not send commands here. Use the page that this server shows.",
     "original_still_open": "The transaction {transaction} is in no closed period. Amend or void it instead.",
     "outcome_unknown": "Whether this was recorded is not known yet. Send the same again with the same idempotency key.",
+    "page_limit_out_of_range": "A page has 1 to {limit} items.",
     "parts_not_positive": "An amount cannot be split in {parts} parts. Ask for one part or more.",
     "path_unknown": "There is nothing under {path}. See /docs for what there is.",
-    "period_closed": "The books are closed through {closed_through}. Use a later date than {date}, or record a dated "
-    "correction.",
+    "period_closed": "The books are closed through {closed_through}. Use a later date, or record a dated correction.",
+    "period_not_over": "{date} is not over: the books are at {today}. Close a period through an earlier day.",
     "period_out_of_range": "A budget's period counts 1 to {limit}, not {count}.",
+    "plugin_left_out": "The plugin {plugin} is not run: what it would add or change is left out.",
     "postings_missing": "A transaction needs two postings or more, and has {count}.",
+    "preview_unknown": "There is no preview {import_id} in this book, or it has expired. Upload the file again.",
     "price_in_itself": "The price of {commodity} cannot be told in {commodity}. Give another currency.",
     "price_not_positive": "The price {rate} is not above zero.",
+    "price_not_usable": "The price is not above zero, in the commodity itself, or on a day out of range.",
     "price_out_of_range": "A price has at most {digits} digits, {places} of them after the point.",
-    "projection_differs": "The read model {projection} differs from a fresh fold of the log. `finshift projections rebuild "
-    "{projection}` makes it anew.",
+    "profile_unknown": "There is no profile {profile} for this format. Import without a profile.",
+    "projection_differs": "The read model {projection} differs from a fresh fold of the log. `finshift projections "
+    "rebuild {projection}` makes it anew.",
+    "projection_not_at_rest": "The read model {projection} is being rebuilt all the while. Verify it when that is "
+    "done.",
+    "projection_not_parked": "The read model {projection} has not put this book aside: there is nothing to release.",
     "projection_parked": "The read model {projection} has put this book aside. Its reason stands in `finshift "
     "projections list`, and `finshift projections release` tries again.",
     "projection_unknown": "There is no read model {projection}. These are: {known}.",
     "query_not_valid": "The question is not clear. See {fields}; /docs shows an example.",
     "read_models_unavailable": "The read models cannot be read right now. Ask again after {retry_after_s} s.",
     "request_not_valid": "The request could not be read: {reason}.",
+    "row_amount_not_valid": "Row {row} has no amount that can be read: {text}. Correct the file; nothing of it was "
+    "imported.",
+    "row_date_not_valid": "The row has no date that can be read.",
+    "row_dated_by_statement": "The row has no date of its own and takes the statement's.",
+    "row_deleted_by_person": "The row was imported before and voided by a person. It does not come back.",
+    "row_in_other_currency": "The row is in {currency}, and the statement in {expected}.",
+    "row_known": "The row is in the books already, as transaction {transaction}.",
+    "row_moves_nothing": "The row moves no money.",
+    "row_new": "The row is new.",
+    "row_of_investment": "The row is of an investment account, which cannot be imported yet.",
+    "row_skipped": "The row was left out by your choice.",
+    "row_twice_in_file": "The row stands in another statement of the same file.",
+    "row_unknown": "The file has no row {row} to leave out.",
+    "scale_below_currency": "{commodity} is a currency of {scale} decimal places (ISO 4217). Declare at least as many.",
     "scale_out_of_range": "A commodity has 0 to {limit} decimal places, not {scale}.",
+    "statement_without_currency": "Statement {statement} of the file does not tell its currency. Name an account that "
+    "takes one.",
     "store_busy": "The store is in use by something slow. Ask the same again after {retry_after_s} s.",
     "store_full": "The disk that holds the books is full. Make room, then ask the same again.",
     "store_newer": "The books were written by a newer release of Finshift. Update Finshift.",
@@ -130,6 +200,7 @@ SENTENCES: dict[str, str] = {
     "too_many_labels": "A transaction has at most {limit} {field}.",
     "too_many_periods": "The span has more than {limit} periods. Ask for a shorter span or longer periods.",
     "too_many_postings": "A transaction has at most {limit} postings, and this one has {count}. Split it.",
+    "too_many_search_words": "A search has at most {limit} words.",
     "total_in_same_commodity": "A cost or price of {commodity} cannot be in {commodity} itself. Give another one.",
     "total_signed_otherwise": "The total {total} has another sign than the amount {amount}. Give both the same sign.",
     "transaction_id_used": "A transaction with the id {transaction} exists already. Leave the id to the server.",
@@ -142,6 +213,7 @@ SENTENCES: dict[str, str] = {
     "smallest unit.",
     "upload_not_valid": "The upload cannot be read: {reason}. Send multipart/form-data with one field `file`.",
     "weights_not_positive": "Nothing can be shared by weights that are negative or all zero.",
+    "which_account": "Is statement {statement} of the file one of your accounts? Otherwise {account} is opened for it.",
 }
 """Templates by code; what stands in braces is one of the refusal's params."""
 

@@ -53,7 +53,10 @@ EVENT_TYPES: dict[str, type[Any]] = {
 TYPE_NAMES = {kind: name for name, kind in EVENT_TYPES.items()}
 
 UPCASTERS: dict[str, tuple[str, Callable[[dict[str, Any]], dict[str, Any]]]] = {}
-"""From an old type name: the next version's name, and the pure change of `data` that leads there. A step a version."""
+"""From an old type name: the next version's name, and the pure change of `data` that leads there. A step a version.
+
+What `data` hides stands decrypted under `"private"` while it is changed, None where the key is gone.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,8 @@ def decode(type_name: str, data: bytes, unseal: Unseal) -> BookEvent:
         hidden = None if plain is None else orjson.loads(plain)
     while type_name in UPCASTERS:
         type_name, upcast = UPCASTERS[type_name]
-        values = upcast(values)
+        values = upcast(values | {"private": hidden})
+        hidden = values.pop("private", hidden)
     kind = EVENT_TYPES.get(type_name)
     if kind is None:
         raise UnknownEventType(type_name)

@@ -49,7 +49,6 @@ from domain.ledger import (
     UndoImport,
     VoidTransaction,
     WithdrawAssertion,
-    closed_through,
 )
 from domain.ledger.accounts import unit_of
 from domain.money import MAX_AMOUNT_MINOR, MAX_SCALE, Amount, Commodity, commodity
@@ -239,7 +238,7 @@ class Asking:
         """Mostly an open day."""
         if self.rarely():
             return cast(date, self.one_of([FIRST_DAY, LAST_DAY, FIRST_DAY - timedelta(days=1), date(2201, 1, 1)]))
-        day, closed = self.draw(days()), closed_through(self.book.ledger)
+        day, closed = self.draw(days()), self.book.ledger.closed_through
         if closed is not None and self.rarely():
             return closed
         if closed is not None and day <= closed and not self.rarely():
@@ -437,10 +436,10 @@ def _withdraw(asking: Asking) -> BookCommand:
 
 
 def _close_period(asking: Asking) -> BookCommand:
-    closed = closed_through(asking.book.ledger)
+    closed = asking.book.ledger.closed_through
     if asking.rarely():
-        return ClosePeriod(asking.day())
-    return ClosePeriod((closed or FIRST_USUAL_DAY) + timedelta(days=asking.draw(st.integers(1, 15))))
+        return ClosePeriod(asking.day(), asking.day())
+    return ClosePeriod((closed or FIRST_USUAL_DAY) + timedelta(days=asking.draw(st.integers(1, 15))), LAST_DAY)
 
 
 def _undo_import(asking: Asking) -> BookCommand:

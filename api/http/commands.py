@@ -81,7 +81,7 @@ def _add_single(router: APIRouter, parts: Parts, door: Door[Any]) -> None:
             if in_path in data:
                 raise Rejected("body_not_valid", fields=[in_path], reasons={in_path: "the path tells it already"})
             data[in_path] = request.path_params[in_path]
-        wish = door.read(data, parts.ids)
+        wish = door.read(data, parts)
         book = await book_of(parts, request.path_params["book"])
         bound = fingerprint(request, body) if key is not None else b""
         return answered(await outcome(parts.bus.submit(book, [wish], asked(parts, who, book, key, bound))), status)
@@ -151,7 +151,7 @@ def _wish(command: CommandIn, parts: Parts) -> Wish:
     door = BY_NAME.get(command.type)
     if door is None:
         raise Rejected("command_type_unknown", type=command.type, types=list(BY_NAME))
-    return door.read(command.data, parts.ids)
+    return door.read(command.data, parts)
 
 
 def _wishes(commands: Sequence[CommandIn], parts: Parts) -> list[Wish]:

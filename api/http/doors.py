@@ -12,9 +12,9 @@ from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
 from api.http import bodies
+from api.parts import Parts
 from commands.bus import Wish
-from commands.names import account_id
-from commands.ports import Ids
+from commands.names import account_id, today
 from domain.book import Book, RenameBook
 from domain.budgets import BudgetId, ChangeBudget, EndBudget, Every, Period, SetBudget
 from domain.ledger import (
@@ -53,15 +53,15 @@ class Door(Generic[B]):
     name: str
     path: str
     body: type[B]
-    wish: Callable[[B, Ids], Wish]
+    wish: Callable[[B, Parts], Wish]
     summary: str
     example: dict[str, Any]
     makes: str | None = None
     in_path: str | None = None
 
-    def read(self, data: dict[str, Any], ids: Ids) -> Wish:
+    def read(self, data: dict[str, Any], parts: Parts) -> Wish:
         """The wish behind a body; ValidationError or Rejected where it is none."""
-        return self.wish(self.body.model_validate(data), ids)
+        return self.wish(self.body.model_validate(data), parts)
 
     @property
     def may_be_empty(self) -> bool:
@@ -73,8 +73,8 @@ class Door(Generic[B]):
 # From bodies to wishes
 
 
-def _record_transaction(body: bodies.TransactionIn, ids: Ids) -> Wish:
-    transaction = TransactionId(ids.new())
+def _record_transaction(body: bodies.TransactionIn, parts: Parts) -> Wish:
+    transaction = TransactionId(parts.ids.new())
     postings = [_written(posting) for posting in body.postings]
     corrects = None if body.corrects is None else TransactionId(body.corrects)
 
@@ -93,7 +93,7 @@ def _record_transaction(body: bodies.TransactionIn, ids: Ids) -> Wish:
     return wish
 
 
-def _amend_transaction(body: bodies.AmendTransactionIn, ids: Ids) -> Wish:
+def _amend_transaction(body: bodies.AmendTransactionIn, parts: Parts) -> Wish:
     postings = [_written(posting) for posting in body.postings]
 
     def wish(state: Book) -> AmendTransaction:
@@ -132,71 +132,72 @@ def _written(posting: bodies.PostingIn) -> _Written:
     return posting.account, amount, cost, price
 
 
-def _void_transaction(body: bodies.VoidTransactionIn, ids: Ids) -> Wish:
+def _void_transaction(body: bodies.VoidTransactionIn, parts: Parts) -> Wish:
     return VoidTransaction(TransactionId(body.transaction_id), body.reason or "")
 
 
-def _open_account(body: bodies.AccountIn, ids: Ids) -> Wish:
+def _open_account(body: bodies.AccountIn, parts: Parts) -> Wish:
     commodities = () if body.commodity is None else (body.commodity,)
-    return OpenAccount(AccountId(ids.new()), body.account, commodities, body.opened_on, body.on_budget)
+    return OpenAccount(AccountId(parts.ids.new()), body.account, commodities, body.opened_on, body.on_budget)
 
 
-def _rename_account(body: bodies.RenameAccountIn, ids: Ids) -> Wish:
+def _rename_account(body: bodies.RenameAccountIn, parts: Parts) -> Wish:
     return lambda state: RenameAccount(account_id(state, body.account), body.name)
 
 
-def _close_account(body: bodies.CloseAccountIn, ids: Ids) -> Wish:
+def _close_account(body: bodies.CloseAccountIn, parts: Parts) -> Wish:
     return lambda state: CloseAccount(account_id(state, body.account), body.on)
 
 
-def _merge_account(body: bodies.MergeAccountIn, ids: Ids) -> Wish:
+def _merge_account(body: bodies.MergeAccountIn, parts: Parts) -> Wish:
     return lambda state: MergeAccount(account_id(state, body.account), account_id(state, body.into))
 
 
-def _declare_commodity(body: bodies.CommodityIn, ids: Ids) -> Wish:
+def _declare_commodity(body: bodies.CommodityIn, parts: Parts) -> Wish:
     return DeclareCommodity(body.commodity, body.scale)
 
 
-def _set_opening_balance(body: bodies.OpeningBalanceIn, ids: Ids) -> Wish:
-    transaction = TransactionId(ids.new())
+def _set_opening_balance(body: bodies.OpeningBalanceIn, parts: Parts) -> Wish:
+    transaction = TransactionId(parts.ids.new())
     amount = parse_amount(body.amount, body.commodity)
     return lambda state: SetOpeningBalance(transaction, account_id(state, body.account), body.date, amount)
 
 
-def _assert_balance(body: bodies.AssertionIn, ids: Ids) -> Wish:
+def _assert_balance(body: bodies.AssertionIn, parts: Parts) -> Wish:
     amount = parse_amount(body.amount, body.commodity)
     return lambda state: AssertBalance(account_id(state, body.account), body.date, amount)
 
 
-def _withdraw_assertion(body: bodies.WithdrawAssertionIn, ids: Ids) -> Wish:
+def _withdraw_assertion(body: bodies.WithdrawAssertionIn, parts: Parts) -> Wish:
     return lambda state: WithdrawAssertion(account_id(state, body.account), body.commodity)
 
 
-def _close_period(body: bodies.PeriodClosingIn, ids: Ids) -> Wish:
-    return ClosePeriod(body.through)
+def _close_period(body: bodies.PeriodClosingIn, parts: Parts) -> Wish:
+    now = parts.clock.now()
+    return lambda state: ClosePeriod(body.through, today(state, now))
 
 
-def _record_price(body: bodies.RateIn, ids: Ids) -> Wish:
+def _record_price(body: bodies.RateIn, parts: Parts) -> Wish:
     parse_decimal(body.rate)  # refuses what Decimal would also take: exponents, separators, NaN
     return RecordPrice(body.commodity, body.date, Decimal(body.rate), body.currency)
 
 
-def _set_budget(body: bodies.BudgetIn, ids: Ids) -> Wish:
-    budget = BudgetId(ids.new())
+def _set_budget(body: bodies.BudgetIn, parts: Parts) -> Wish:
+    budget = BudgetId(parts.ids.new())
     limit = parse_amount(body.limit, body.commodity)
     period = Period(Every(body.every), body.count, body.start)
     return lambda state: SetBudget(budget, account_id(state, body.account), limit, period, body.name or "")
 
 
-def _change_budget(body: bodies.ChangeBudgetIn, ids: Ids) -> Wish:
+def _change_budget(body: bodies.ChangeBudgetIn, parts: Parts) -> Wish:
     return ChangeBudget(BudgetId(body.budget_id), parse_amount(body.limit, body.commodity), body.valid_from)
 
 
-def _end_budget(body: bodies.EndBudgetIn, ids: Ids) -> Wish:
+def _end_budget(body: bodies.EndBudgetIn, parts: Parts) -> Wish:
     return EndBudget(BudgetId(body.budget_id), body.on)
 
 
-def _rename_book(body: bodies.RenameBookIn, ids: Ids) -> Wish:
+def _rename_book(body: bodies.RenameBookIn, parts: Parts) -> Wish:
     return RenameBook(body.name)
 
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 from commands.imports.reading import Reason
 from domain.book import Book, BookCommand
 from domain.errors import Rejected
-from domain.ledger import Account, AccountId, ImportId, closed_through
+from domain.ledger import Account, AccountId, ImportId
 from domain.money import ISO_4217, Amount, Commodity
 
 
@@ -122,7 +122,7 @@ class BookFacts:
             dict(ledger.accounts),
             dict(ledger.names),
             dict(ledger.commodities),
-            closed_through(ledger),
+            ledger.closed_through,
             dict(ledger.holdings),
             dict(ledger.latest),
             {place: frozenset(day for day, _ in known) for place, known in ledger.asserted.items()},
@@ -148,7 +148,8 @@ class Desk:
     """What a plan asks for while it is made.
 
     `taken` tells which fingerprints stand already, and for which transaction (an empty text: a person deleted it);
-    `is_untouched` whether no standing transaction touches an account; `held_on` what places hold at the end of days.
+    `is_untouched` whether no standing transaction touches an account; `held_on` what places hold at the end of days;
+    `first_opening` the day and amount, in minor units, of a place's earliest opening balance in open periods.
     """
 
     import_id: ImportId
@@ -157,6 +158,7 @@ class Desk:
     taken: Callable[[Iterable[str]], Mapping[str, str]]
     is_untouched: Callable[[AccountId], bool]
     held_on: Callable[[frozenset[tuple[AccountId, str, date]]], Mapping[tuple[AccountId, str, date], int]]
+    first_opening: Callable[[Place], tuple[date, int] | None]
     today: date
 
 

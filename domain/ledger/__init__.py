@@ -1,7 +1,8 @@
 """The ledger: accounts, double-entry transactions, and what confirms or corrects them.
 
 Every amount is an integer of minor units, every transaction's weights sum to zero in every commodity, and history is
-never edited. The room's parts: `vocabulary` (words), `state` (what decisions rest on), `accounts`, `transactions`.
+never edited. The room's parts: `vocabulary` (words), `state` (what decisions rest on), `accounts`, `transactions`,
+`reconciling`, `importing`.
 """
 
 from __future__ import annotations
@@ -23,17 +24,31 @@ from domain.ledger.accounts import (
     evolve_account,
     kind_of,
 )
-from domain.ledger.state import Ledger
-from domain.ledger.transactions import (
-    AmendTransaction,
+from domain.ledger.importing import (
+    ConcludeImport,
+    ImportCommitted,
+    ImportingCommand,
+    ImportingEvent,
+    ImportUndone,
+    UndoImport,
+    decide_importing,
+    evolve_importing,
+)
+from domain.ledger.reconciling import (
     AssertBalance,
     AssertionWithdrawn,
     BalanceAsserted,
     ClosePeriod,
-    ConcludeImport,
-    ImportCommitted,
-    ImportUndone,
     PeriodClosed,
+    ReconcilingCommand,
+    ReconcilingEvent,
+    WithdrawAssertion,
+    decide_reconciling,
+    evolve_reconciling,
+)
+from domain.ledger.state import Ledger
+from domain.ledger.transactions import (
+    AmendTransaction,
     RecordTransaction,
     SetOpeningBalance,
     TransactionAmended,
@@ -41,10 +56,7 @@ from domain.ledger.transactions import (
     TransactionEvent,
     TransactionRecorded,
     TransactionVoided,
-    UndoImport,
     VoidTransaction,
-    WithdrawAssertion,
-    closed_through,
     decide_transaction,
     evolve_transaction,
 )
@@ -63,8 +75,8 @@ from domain.ledger.vocabulary import (
     TransactionId,
 )
 
-LedgerCommand = AccountCommand | TransactionCommand
-LedgerEvent = AccountEvent | TransactionEvent
+LedgerCommand = AccountCommand | TransactionCommand | ReconcilingCommand | ImportingCommand
+LedgerEvent = AccountEvent | TransactionEvent | ReconcilingEvent | ImportingEvent
 
 __all__ = [
     "FIRST_DAY",
@@ -113,10 +125,13 @@ __all__ = [
     "UndoImport",
     "VoidTransaction",
     "WithdrawAssertion",
-    "closed_through",
     "decide_account",
+    "decide_importing",
+    "decide_reconciling",
     "decide_transaction",
     "evolve_account",
+    "evolve_importing",
+    "evolve_reconciling",
     "evolve_transaction",
     "kind_of",
 ]

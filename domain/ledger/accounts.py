@@ -214,6 +214,8 @@ def _declare(ledger: Ledger, code: str, scale: int) -> list[AccountEvent]:
         raise Rejected("commodity_declared_otherwise", commodity=code, scale=standing.scale)
     if standing is not None:
         return []
+    if code in ISO_4217 and scale < ISO_4217[code].scale:
+        raise Rejected("scale_below_currency", commodity=code, scale=ISO_4217[code].scale)
     if not 0 <= scale <= MAX_SCALE:
         raise Rejected("scale_out_of_range", scale=scale, limit=MAX_SCALE)
     if len(ledger.coded) >= MAX_COMMODITIES:
@@ -279,6 +281,10 @@ def _merge(ledger: Ledger, account: AccountId, into: AccountId) -> list[AccountE
         raise Rejected("accounts_not_mergeable", account=old.name, into=new.name)
     if new.closed_on is not None:
         raise Rejected("account_closed", account=new.name, on=new.closed_on)
+    if new.commodities and not (old.commodities and set(old.commodities) <= set(new.commodities)):
+        raise Rejected("merge_target_narrower", account=old.name, into=new.name)
+    if new.opened_on is not None and (old.opened_on is None or old.opened_on < new.opened_on):
+        raise Rejected("merge_target_narrower", account=old.name, into=new.name)
     return [AccountMerged(account, into)]
 
 

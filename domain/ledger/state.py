@@ -19,8 +19,8 @@ Standing = bytes | tuple[int, int, tuple[Posting, ...]]
 _HEAD = struct.Struct("<ii")
 _POSTING = struct.Struct("<IHq")
 
-Assertion = tuple[int, ImportId | None]
-"""The day, as an ordinal, up to which a balance was asserted, and the import that brought it."""
+Assertion = tuple[int, int, ImportId | None]
+"""The day, as an ordinal, up to which a balance was asserted; the balance in minor units; the import that told it."""
 
 
 @dataclass(slots=True)
@@ -53,6 +53,11 @@ class Ledger:
     import_numbers: MutableMapping[int, ImportId] = field(default_factory=dict)
     closed_imports: MutableMapping[int, bool] = field(default_factory=dict)
     """Numbers of imports with a transaction in a closed period; they can no longer be undone."""
+
+    @property
+    def closed_through(self) -> date | None:
+        """The last closed day; None while no period is closed."""
+        return self.facts.get("closed_through")
 
     def declare(self, code: str, scale: int) -> None:
         number = len(self.coded)
@@ -111,6 +116,17 @@ class Ledger:
                 self.latest[target] = last
             if assertions := self.asserted.pop(place, ()):
                 self.asserted[target] = (*self.asserted.get(target, ()), *assertions)
+
+    def import_number(self, import_id: ImportId | None) -> int:
+        """The number of an import, given where it has none yet; 0 for what no import brought."""
+        if import_id is None:
+            return 0
+        number = self.imports.get(import_id)
+        if number is None:
+            number = len(self.import_numbers) + 1
+            self.imports[import_id] = number
+            self.import_numbers[number] = import_id
+        return number
 
     def transaction(self, transaction: TransactionId) -> tuple[date, tuple[Posting, ...], ImportId | None] | None:
         """Day, postings and import of a standing transaction; None where none stands under that id."""

@@ -6,6 +6,7 @@ closed period nothing changes; a dated correction enters later and names its ori
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import assert_never
@@ -14,8 +15,6 @@ from domain.errors import Rejected
 from domain.ledger.accounts import CommodityDeclared, known_account, undeclared, unit_of
 from domain.ledger.state import Ledger
 from domain.ledger.vocabulary import (
-    FIRST_DAY,
-    LAST_DAY,
     MAX_POSTINGS,
     OPENING_BALANCES,
     AccountId,
@@ -25,6 +24,7 @@ from domain.ledger.vocabulary import (
     Posting,
     Price,
     TransactionId,
+    check_calendar,
 )
 from domain.money import MAX_AMOUNT_MINOR, MAX_TURNOVER_MINOR, Amount, at_scale_of
 from domain.private import check_labels, check_text, private
@@ -83,50 +83,6 @@ class VoidTransaction:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AssertBalance:
-    """Confirm that at the end of `date` an account held exactly `amount`: what is dated by then is reconciled."""
-
-    account: AccountId
-    date: date
-    amount: Amount
-    import_id: ImportId | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class WithdrawAssertion:
-    """Take back the latest assertion of an account's balance, so that what it reconciled can be mended."""
-
-    account: AccountId
-    commodity: str
-
-
-@dataclass(frozen=True, slots=True)
-class ClosePeriod:
-    """Close all days up to `through`: nothing dated by then can be recorded, amended or voided any more."""
-
-    through: date
-
-
-@dataclass(frozen=True, slots=True)
-class ConcludeImport:
-    """Name an import whose transactions stand before this command in the same atomic group."""
-
-    import_id: ImportId
-    format: str
-    account: AccountId | None
-    recorded: int
-    skipped: int
-    file_name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class UndoImport:
-    """Void all that an import recorded, edited transactions too; refused whole where one is reconciled or closed."""
-
-    import_id: ImportId
-
-
 # Events
 
 
@@ -171,63 +127,8 @@ class TransactionVoided:
     reason: str = private()
 
 
-@dataclass(frozen=True, slots=True)
-class BalanceAsserted:
-    account: AccountId
-    date: date
-    amount: Amount
-    import_id: ImportId | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AssertionWithdrawn:
-    account: AccountId
-    commodity: str
-    date: date
-
-
-@dataclass(frozen=True, slots=True)
-class PeriodClosed:
-    through: date
-
-
-@dataclass(frozen=True, slots=True)
-class ImportCommitted:
-    import_id: ImportId
-    format: str
-    account: AccountId | None
-    recorded: int
-    skipped: int
-    file_name: str = private()
-
-
-@dataclass(frozen=True, slots=True)
-class ImportUndone:
-    import_id: ImportId
-    voided: int
-
-
-TransactionCommand = (
-    RecordTransaction
-    | SetOpeningBalance
-    | AmendTransaction
-    | VoidTransaction
-    | AssertBalance
-    | WithdrawAssertion
-    | ClosePeriod
-    | ConcludeImport
-    | UndoImport
-)
-TransactionEvent = (
-    TransactionRecorded
-    | TransactionAmended
-    | TransactionVoided
-    | BalanceAsserted
-    | AssertionWithdrawn
-    | PeriodClosed
-    | ImportCommitted
-    | ImportUndone
-)
+TransactionCommand = RecordTransaction | SetOpeningBalance | AmendTransaction | VoidTransaction
+TransactionEvent = TransactionRecorded | TransactionAmended | TransactionVoided
 
 
 # Decisions
@@ -243,16 +144,6 @@ def decide_transaction(ledger: Ledger, command: TransactionCommand) -> list[Tran
             return _amend(ledger, command)
         case VoidTransaction(transaction, reason):
             return _void(ledger, transaction, reason)
-        case AssertBalance():
-            return _assert_balance(ledger, command)
-        case WithdrawAssertion(account, code):
-            return _withdraw_assertion(ledger, account, code)
-        case ClosePeriod(through):
-            return _close_period(ledger, through)
-        case ConcludeImport():
-            return _conclude_import(ledger, command)
-        case UndoImport(import_id):
-            return _undo_import(ledger, import_id)
         case _:
             assert_never(command)
 
@@ -260,40 +151,17 @@ def decide_transaction(ledger: Ledger, command: TransactionCommand) -> list[Tran
 def evolve_transaction(ledger: Ledger, event: TransactionEvent) -> None:
     match event:
         case TransactionRecorded():
-            number = _import_number(ledger, event.import_id)
+            number = ledger.import_number(event.import_id)
             ledger.add(event.transaction, event.date, event.postings, number)
         case TransactionAmended():
             standing = ledger.transaction(event.transaction)
-            number = _import_number(ledger, standing[2] if standing is not None else None)
+            number = ledger.import_number(standing[2] if standing is not None else None)
             ledger.take_back(event.transaction, event.was_date, event.was_postings)
             ledger.add(event.transaction, event.date, event.postings, number)
         case TransactionVoided():
             ledger.take_back(event.transaction, event.was_date, event.was_postings)
-        case BalanceAsserted():
-            place = (event.account, event.amount.commodity.code)
-            assertion = (event.date.toordinal(), event.import_id)
-            ledger.asserted[place] = (*ledger.asserted.get(place, ()), assertion)
-        case AssertionWithdrawn(account, code, on):
-            kept = [a for a in ledger.asserted.get((account, code), ()) if a[0] != on.toordinal()]
-            ledger.asserted[account, code] = tuple(kept)
-        case PeriodClosed(through):
-            ledger.facts["closed_through"] = through
-            ledger.leave_out_through(through)
-        case ImportCommitted():
-            _import_number(ledger, event.import_id)
-        case ImportUndone(import_id, _):
-            ledger.imports.pop(import_id, None)
-            for place, assertions in list(ledger.asserted.items()):
-                if any(brought_by == import_id for _, brought_by in assertions):
-                    ledger.asserted[place] = tuple(a for a in assertions if a[1] != import_id)
         case _:
             assert_never(event)
-
-
-def closed_through(ledger: Ledger) -> date | None:
-    """The last closed day; None while no period is closed."""
-    through = ledger.facts.get("closed_through")
-    return through if isinstance(through, date) else None
 
 
 def _record(ledger: Ledger, command: RecordTransaction) -> list[TransactionEvent | CommodityDeclared]:
@@ -331,11 +199,12 @@ def _set_opening_balance(ledger: Ledger, command: SetOpeningBalance) -> list[Tra
 
 
 def _amend(ledger: Ledger, command: AmendTransaction) -> list[TransactionEvent | CommodityDeclared]:
-    day, was, _ = _standing(ledger, command.transaction)
+    day, was, _ = standing_transaction(ledger, command.transaction)
     check_text("reason", command.reason)
     declared, postings = _checked(
         ledger, command.date, command.postings, command.payee, command.memo, command.tags, command.links
     )
+    _check_accounts_open(ledger, [p for p in was if p not in postings])
     _check_not_reconciled(ledger, command.transaction, (day, was), (command.date, postings))
     amended = TransactionAmended(
         command.transaction,
@@ -353,100 +222,11 @@ def _amend(ledger: Ledger, command: AmendTransaction) -> list[TransactionEvent |
 
 
 def _void(ledger: Ledger, transaction: TransactionId, reason: str) -> list[TransactionEvent | CommodityDeclared]:
-    day, was, _ = _standing(ledger, transaction)
+    day, was, _ = standing_transaction(ledger, transaction)
+    _check_accounts_open(ledger, was)
     _check_not_reconciled(ledger, transaction, (day, was), None)
     check_text("reason", reason)
     return [TransactionVoided(transaction, day, was, None, reason)]
-
-
-def _assert_balance(ledger: Ledger, command: AssertBalance) -> list[TransactionEvent | CommodityDeclared]:
-    account = known_account(ledger, command.account)
-    _check_day(ledger, command.date)
-    unit = unit_of(ledger, command.amount.commodity.code)
-    stated = at_scale_of(command.amount, unit)
-    held_minor = ledger.held_on(command.account, unit.code, command.date)
-    if held_minor != stated.minor:
-        raise Rejected(
-            "balance_differs",
-            account=account.name,
-            date=command.date,
-            stated=stated,
-            held=Amount(held_minor, unit),
-            difference=Amount(stated.minor - held_minor, unit),
-        )
-    known = ledger.asserted.get((command.account, unit.code), ())
-    if any(day == command.date.toordinal() for day, _ in known):
-        return []
-    declared = undeclared(ledger, [unit.code])
-    return [*declared, BalanceAsserted(command.account, command.date, stated, command.import_id)]
-
-
-def _withdraw_assertion(ledger: Ledger, account: AccountId, code: str) -> list[TransactionEvent | CommodityDeclared]:
-    known = known_account(ledger, account)
-    assertions = ledger.asserted.get((account, code), ())
-    if not assertions:
-        raise Rejected("assertion_unknown", account=known.name, commodity=code)
-    latest = date.fromordinal(max(day for day, _ in assertions))
-    _check_day(ledger, latest)
-    return [AssertionWithdrawn(account, code, latest)]
-
-
-def _close_period(ledger: Ledger, through: date) -> list[TransactionEvent | CommodityDeclared]:
-    if not FIRST_DAY <= through <= LAST_DAY:
-        raise Rejected("date_out_of_range", date=through, first=FIRST_DAY, last=LAST_DAY)
-    closed = closed_through(ledger)
-    if closed is not None and through <= closed:
-        raise Rejected("period_closed", date=through, closed_through=closed)
-    return [PeriodClosed(through)]
-
-
-def _conclude_import(ledger: Ledger, command: ConcludeImport) -> list[TransactionEvent | CommodityDeclared]:
-    check_text("file_name", command.file_name)
-    if command.account is not None:
-        known_account(ledger, command.account)
-    return [
-        ImportCommitted(
-            command.import_id, command.format, command.account, command.recorded, command.skipped, command.file_name
-        )
-    ]
-
-
-MAX_NAMED_BLOCKERS = 20
-"""How many transactions a refused undo lists."""
-
-
-def _undo_import(ledger: Ledger, import_id: ImportId) -> list[TransactionEvent | CommodityDeclared]:
-    number = ledger.imports.get(import_id)
-    if number is None:
-        raise Rejected("import_unknown", import_id=import_id)
-    if number in ledger.closed_imports:
-        raise Rejected("import_in_closed_period", import_id=import_id, closed_through=closed_through(ledger))
-    voided: list[TransactionEvent | CommodityDeclared] = []
-    reconciled: list[TransactionId] = []
-    for transaction in ledger.of_import(number):
-        day, postings, _ = _standing(ledger, transaction)
-        if _reconciled_by(ledger, day, postings, but=import_id):
-            reconciled.append(transaction)
-        voided.append(TransactionVoided(transaction, day, postings, import_id))
-    if reconciled:
-        raise Rejected(
-            "import_reconciled",
-            import_id=import_id,
-            count=len(reconciled),
-            transactions=reconciled[:MAX_NAMED_BLOCKERS],
-        )
-    return [*voided, ImportUndone(import_id, len(voided))]
-
-
-def _import_number(ledger: Ledger, import_id: ImportId | None) -> int:
-    if import_id is None:
-        return 0
-    number = ledger.imports.get(import_id)
-    if number is None:
-        number = len(ledger.import_numbers) + 1
-        ledger.imports[import_id] = number
-        ledger.import_numbers[number] = import_id
-    return number
 
 
 def _checked(
@@ -459,7 +239,7 @@ def _checked(
     links: tuple[str, ...],
 ) -> tuple[list[CommodityDeclared], tuple[Posting, ...]]:
     """The postings at the book's scales, and the declarations they need; refused where any rule is broken."""
-    _check_day(ledger, day)
+    check_day(ledger, day)
     if len(postings) < 2:
         raise Rejected("postings_missing", count=len(postings))
     if len(postings) > MAX_POSTINGS:
@@ -516,9 +296,10 @@ def _exact(ledger: Ledger, day: date, posting: Posting) -> Posting:
         return posting if amount is posting.amount else Posting(posting.account, amount)
     cost = price = None
     if posting.cost is not None:
-        check_text("label", posting.cost.label)
-        if posting.cost.date is not None and not FIRST_DAY <= posting.cost.date <= LAST_DAY:
-            raise Rejected("date_out_of_range", date=posting.cost.date, first=FIRST_DAY, last=LAST_DAY)
+        if posting.cost.label:
+            check_labels("label", (posting.cost.label,))
+        if posting.cost.date is not None:
+            check_calendar(posting.cost.date)
         cost = Cost(_in_range(ledger, posting.cost.total), posting.cost.date, posting.cost.label)
         _check_signs(amount, cost.total)
     if posting.price is not None:
@@ -542,19 +323,21 @@ def _check_signs(amount: Amount, total: Amount) -> None:
         raise Rejected("total_in_same_commodity", commodity=amount.commodity.code)
 
 
-def _check_day(ledger: Ledger, day: date) -> None:
-    if not FIRST_DAY <= day <= LAST_DAY:
-        raise Rejected("date_out_of_range", date=day, first=FIRST_DAY, last=LAST_DAY)
-    closed = closed_through(ledger)
-    if closed is not None and day <= closed:
-        raise Rejected("period_closed", date=day, closed_through=closed)
-
-
-def _standing(ledger: Ledger, transaction: TransactionId) -> tuple[date, tuple[Posting, ...], ImportId | None]:
+def standing_transaction(
+    ledger: Ledger, transaction: TransactionId
+) -> tuple[date, tuple[Posting, ...], ImportId | None]:
     standing = ledger.transaction(transaction)
     if standing is None:
-        raise Rejected("transaction_not_standing", transaction=transaction, closed_through=closed_through(ledger))
+        raise Rejected("transaction_not_standing", transaction=transaction, closed_through=ledger.closed_through)
     return standing
+
+
+def _check_accounts_open(ledger: Ledger, taken_back: Iterable[Posting]) -> None:
+    """A closed account is empty and stays so: nothing on it is taken back."""
+    for posting in taken_back:
+        account = ledger.accounts[ledger.canonical(posting.account)]
+        if account.closed_on is not None and not account.kind.is_category:
+            raise Rejected("account_closed", account=account.name, on=account.closed_on)
 
 
 def _check_not_reconciled(
@@ -566,7 +349,7 @@ def _check_not_reconciled(
     """Refuse what would change an asserted balance; a new category on the other side of the entry does not."""
     postings = (*was[1], *(becomes[1] if becomes is not None else ()))
     for account, code in dict.fromkeys((ledger.canonical(p.account), p.amount.commodity.code) for p in postings):
-        for until, _ in ledger.asserted.get((account, code), ()):
+        for until, _, _ in ledger.asserted.get((account, code), ()):
             if _effect(ledger, was, account, code, until) != _effect(ledger, becomes, account, code, until):
                 raise Rejected("transaction_reconciled", transaction=transaction, account=ledger.accounts[account].name)
 
@@ -581,11 +364,9 @@ def _effect(
     )
 
 
-def _reconciled_by(ledger: Ledger, day: date, postings: tuple[Posting, ...], but: ImportId) -> AccountId | None:
-    """The first account whose asserted balance covers the transaction, leaving out what the import `but` asserted."""
-    for posting in postings:
-        account = ledger.canonical(posting.account)
-        for until, brought_by in ledger.asserted.get((account, posting.amount.commodity.code), ()):
-            if day.toordinal() <= until and brought_by != but:
-                return account
-    return None
+def check_day(ledger: Ledger, day: date) -> None:
+    """Refuse a day that is none of this ledger's, or in a closed period."""
+    check_calendar(day)
+    closed = ledger.closed_through
+    if closed is not None and day <= closed:
+        raise Rejected("period_closed", date=day, closed_through=closed)

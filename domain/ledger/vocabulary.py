@@ -7,6 +7,7 @@ from datetime import date
 from enum import StrEnum
 from typing import NewType
 
+from domain.errors import Rejected
 from domain.money import Amount
 from domain.private import private
 
@@ -29,6 +30,11 @@ MAX_NAME_PARTS = 12
 
 OPENING_BALANCES = "Equity:Opening-Balances"
 """The account against which a book's first balances stand; every book is born with it."""
+
+
+def check_calendar(day: date) -> None:
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise Rejected("date_out_of_range", date=day, first=FIRST_DAY, last=LAST_DAY)
 
 
 class Kind(StrEnum):

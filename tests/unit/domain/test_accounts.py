@@ -166,7 +166,7 @@ def test_an_account_is_not_closed_before_a_transaction_of_a_closed_period() -> N
     book = given(
         household(),
         RecordTransaction(T1, MARCH, moved(brl("10.00"), CHECKING, FOOD)),
-        ClosePeriod(on("2026-03-31")),
+        ClosePeriod(on("2026-03-31"), LAST_DAY),
     )
     book.when(CloseAccount(FOOD, on("2026-02-01"))).then_refused("account_used_later", account="Expenses:Food")
     book.when(CloseAccount(FOOD, MARCH)).then(AccountClosed(FOOD, MARCH))
@@ -276,3 +276,20 @@ def test_a_book_has_room_for_so_many_units() -> None:
     lunch = RecordTransaction(T1, MARCH, moved(usd("10.00"), CHECKING, FOOD))
     after = book.when(lunch).after()
     assert after.ledger.transaction(T1) is not None
+
+
+def test_a_category_is_not_merged_into_one_that_takes_less() -> None:
+    narrow, late = AccountId("a-narrow"), AccountId("a-late")
+    book = given(
+        household(),
+        OpenAccount(narrow, "Expenses:Narrow", ("BRL",)),
+        OpenAccount(late, "Expenses:Late", opened_on=on("2026-02-01")),
+    )
+    book.when(MergeAccount(FOOD, narrow)).then_refused("merge_target_narrower")
+    book.when(MergeAccount(FOOD, late)).then_refused("merge_target_narrower")
+    book.when(MergeAccount(narrow, FOOD)).then(AccountMerged(narrow, FOOD))
+
+
+def test_a_currency_keeps_at_least_its_own_decimal_places() -> None:
+    given(household()).when(DeclareCommodity("USD", 1)).then_refused("scale_below_currency", scale=2)
+    given(household()).when(DeclareCommodity("USD", 4)).then(CommodityDeclared("USD", 4))

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from domain.ledger import (
+    LAST_DAY,
     AccountId,
     AmendTransaction,
     AssertBalance,
@@ -22,7 +23,7 @@ from domain.ledger import (
     UndoImport,
     VoidTransaction,
 )
-from domain.ledger.transactions import MAX_NAMED_BLOCKERS
+from domain.ledger.importing import MAX_NAMED_BLOCKERS
 from tests.given import CARD, CHECKING, FOOD, GROCERIES, Given, Told, brl, given, household, moved, on
 
 FIRST, SECOND = ImportId("i-1"), ImportId("i-2")
@@ -161,11 +162,11 @@ def test_what_another_import_confirmed_keeps_this_one() -> None:
 
 @pytest.mark.parametrize("through", [DAY, DAY + timedelta(days=40)])
 def test_an_import_with_a_row_in_a_closed_period_refuses_whole(through: date) -> None:
-    imported(ClosePeriod(through)).when(UndoImport(FIRST)).then_refused(
+    imported(ClosePeriod(through, LAST_DAY)).when(UndoImport(FIRST)).then_refused(
         "import_in_closed_period", import_id=FIRST, closed_through=through
     )
 
 
 def test_a_period_closed_before_the_first_row_keeps_no_import() -> None:
-    book = imported(ClosePeriod(DAY - timedelta(days=1)))
+    book = imported(ClosePeriod(DAY - timedelta(days=1), LAST_DAY))
     assert len(book.when(UndoImport(FIRST)).events) == 3

@@ -166,7 +166,7 @@ def test_an_amount_has_a_largest_size() -> None:
 def test_days_out_of_finance_are_refused(day: date) -> None:
     given(household()).when(RecordTransaction(LUNCH, day, TEN)).then_refused("date_out_of_range", date=day)
     given(household()).when(AssertBalance(CHECKING, day, brl("0"))).then_refused("date_out_of_range", date=day)
-    given(household()).when(ClosePeriod(day)).then_refused("date_out_of_range", date=day)
+    given(household()).when(ClosePeriod(day, LAST_DAY)).then_refused("date_out_of_range", date=day)
 
 
 @pytest.mark.parametrize("day", [FIRST_DAY, LAST_DAY])
@@ -282,7 +282,7 @@ def test_a_lot_has_a_day_of_finance_and_a_printable_label() -> None:
     )
     spoilt = Posting(SAVINGS, usd("1.00"), Cost(brl("5.00"), None, "\x00"))
     given(household()).when(RecordTransaction(LUNCH, MARCH, (spoilt, Posting(CHECKING, brl("-5.00"))))).then_refused(
-        "text_not_printable", field="label"
+        "label_not_valid", field="label"
     )
 
 
@@ -475,14 +475,14 @@ def closed() -> Given:
         RecordTransaction(LUNCH, MARCH, TEN),
         RecordTransaction(DINNER, NEXT_DAY, TEN),
         AssertBalance(CHECKING, MARCH, brl("-10.00")),
-        ClosePeriod(MARCH),
+        ClosePeriod(MARCH, LAST_DAY),
     )
 
 
 def test_a_closed_period_opens_no_more() -> None:
-    closed().when(ClosePeriod(NEXT_DAY)).then(PeriodClosed(NEXT_DAY))
+    closed().when(ClosePeriod(NEXT_DAY, LAST_DAY)).then(PeriodClosed(NEXT_DAY))
     for day in (MARCH, MARCH - timedelta(days=1)):
-        closed().when(ClosePeriod(day)).then_refused("period_closed", date=day, closed_through=MARCH)
+        closed().when(ClosePeriod(day, LAST_DAY)).then_refused("period_closed", date=day, closed_through=MARCH)
 
 
 def test_in_a_closed_period_nothing_is_recorded_amended_voided_or_confirmed() -> None:
@@ -511,3 +511,8 @@ def test_a_dated_correction_names_the_original_of_a_closed_period() -> None:
     closed().when(RecordTransaction(OTHER, NEXT_DAY, back, corrects=DINNER)).then_refused(
         "original_still_open", transaction=DINNER
     )
+
+
+def test_a_period_is_closed_only_when_it_is_over() -> None:
+    given(household()).when(ClosePeriod(MARCH, MARCH)).then_refused("period_not_over", date=MARCH, today=MARCH)
+    given(household()).when(ClosePeriod(MARCH, NEXT_DAY)).then(PeriodClosed(MARCH))
