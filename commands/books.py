@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -10,13 +10,24 @@ from zoneinfo import available_timezones
 from commands.answers import Answer
 from commands.bus import CommandBus
 from commands.ports import BOOK_NAMES, Asked, EventStore, Ids, Keys
-from domain.book import BookErased, BookId, EraseBook, OpenBook
+from domain.book import BookCommand, BookErased, BookId, EraseBook, OpenBook
 from domain.errors import Rejected
 from domain.ledger import AccountId
 
 
-def open_book(bus: CommandBus, ids: Ids, asked: Asked, name: str, base: str, time_zone: str) -> Future[Answer]:
-    """Open a book under a name that no other book has. Its key is made first, and unmade where nothing was opened."""
+def open_book(
+    bus: CommandBus,
+    ids: Ids,
+    asked: Asked,
+    name: str,
+    base: str,
+    time_zone: str,
+    then: Sequence[BookCommand] = (),
+) -> Future[Answer]:
+    """Open a book under a name that no other book has, with what `then` happens to it, whole or not at all.
+
+    Its key is made first, and unmade where nothing was opened.
+    """
     if time_zone not in available_timezones():
         raise Rejected("time_zone_unknown", time_zone=time_zone[:100])
     book = BookId(ids.new())
@@ -27,7 +38,8 @@ def open_book(bus: CommandBus, ids: Ids, asked: Asked, name: str, base: str, tim
             bus.keys.destroy(book)
 
     try:
-        answer = bus.submit(book, [OpenBook(book, base, time_zone, AccountId(ids.new()), name)], asked)
+        opening = OpenBook(book, base, time_zone, AccountId(ids.new()), name)
+        answer = bus.submit(book, [opening, *then], asked)
     except BaseException:
         bus.keys.destroy(book)
         raise

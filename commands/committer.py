@@ -292,13 +292,13 @@ class Committer:
         except Exception as failure:
             self._fail(batch, failure)
             return
-        again = told.moved | self._fold(batch, told.outcomes)
+        dropped = self._fold(batch, told.outcomes)
         moved: dict[BookId, list[Job]] = {}
         for job, rejected in batch.refused:
             first_use = told.known.get(job.asked.key) if job.asked.key is not None else None
             if first_use is not None:
                 self._answer_again(job, first_use)
-            elif job.book in again:
+            elif job.book in told.moved or job.turn > dropped.get(job.book, job.turn):
                 self._decide_again(job, moved)
             else:
                 job.done.set_exception(rejected)
@@ -326,13 +326,14 @@ class Committer:
         else:
             job.done.set_exception(Busy())
 
-    def _fold(self, batch: _Batch, outcomes: Sequence[Outcome]) -> set[BookId]:
+    def _fold(self, batch: _Batch, outcomes: Sequence[Outcome]) -> dict[BookId, int]:
         """Bring the base states to what was committed, before anybody hears of it.
 
-        Gives the books of which a unit was not committed: what was refused above it may not be refused without it.
+        Gives the turn of each book's first unit that was not committed: what was refused above it may not be refused
+        without it; what was refused before it stays so.
         """
         committed: dict[BookId, list[_Decided]] = {}
-        dropped: set[BookId] = set()
+        dropped: dict[BookId, int] = {}
         heads: dict[BookId, Head] = {}
         for decided, outcome in zip(batch.decided, outcomes, strict=True):
             book = decided.job.book
@@ -340,7 +341,7 @@ class Committer:
                 committed.setdefault(book, []).append(decided)
                 heads[book] = outcome.head
             else:
-                dropped.add(book)
+                dropped.setdefault(book, decided.job.turn)
         for book, units in committed.items():
             draft = batch.drafts[book]
             if book in dropped or draft.crashed:

@@ -36,6 +36,7 @@ SENTENCES: dict[str, str] = {
     "account_unknown": "There is no account {account} in this book. Open it first, or correct the name or id.",
     "account_used_later": "The account {account} has transactions after {on}. Close it on a later day.",
     "accounts_not_mergeable": "{account} cannot become part of {into}. Only two Income or two Expenses accounts merge.",
+    "address_not_free": "Nothing can be served at {host}, port {port}: it is taken. Choose another --port.",
     "agreement_unknown": "The file does not tell the bank's balance, so whether the books agree with it is not known.",
     "agrees_with_bank": "The books agree with the bank: {account} holds {held} on {date}.",
     "amount_ambiguous": "{text} can be read as a decimal number or as thousands. Export the file with decimal places.",

@@ -42,6 +42,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
         read_models = open_read_models(settings.read_address, READ_MODELS)
         opened.callback(read_models.close)
         runner = ProjectionRunner(store, read_models, READ_MODELS)
+        opened.callback(runner.close)
         snapshots = SqlSnapshots(store.writing, store.reading, keys)
         bus = CommandBus(store, keys, snapshots)
         opened.callback(bus.close)

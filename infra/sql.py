@@ -42,6 +42,9 @@ READ_CONNECTIONS = 8
 JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024
 """What SQLite's write-ahead log is cut back to after a large commit."""
 
+CHECKPOINT_PAGES = 4_000
+"""Pages of SQLite's write-ahead log (16 MB) from which a commit moves them into the file: each time costs two syncs."""
+
 CACHE_KIB = 16 * 1024
 """Pages that a SQLite connection keeps in memory."""
 
@@ -118,6 +121,7 @@ def _sqlite_settings(*, durable: bool) -> Any:
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+        connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit={JOURNAL_LIMIT_BYTES}")
         connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
 
@@ -133,6 +137,9 @@ def _only_read(connection: sqlite3.Connection, _record: object) -> None:
 
 
 # What a failure means
+
+DATABASE_ERRORS = (DBAPIError, sqlite3.Error, psycopg2.Error)
+"""What a database's failure arrives as: the drivers' own where SQLAlchemy is not in between, as when it connects."""
 
 _SQLITE_CODES = {
     sqlite3.SQLITE_BUSY: "store_busy",
@@ -176,7 +183,7 @@ def answering() -> Iterator[None]:
     """Turn a database's failure into `StoreUnavailable`; what is a defect of ours goes through as it is."""
     try:
         yield
-    except (DBAPIError, sqlite3.Error, psycopg2.Error) as error:
+    except DATABASE_ERRORS as error:
         meant = unavailable(error)
         if meant is None:
             raise

@@ -36,6 +36,7 @@ from domain.ledger import (
 )
 from domain.money import Commodity, commodity
 from domain.recorded import Recorded
+from projections.reading import read
 from projections.readmodel import NEVER, CText, insert_in_bulk
 
 NAME, VERSION = "accounts", 1
@@ -107,7 +108,7 @@ def apply(connection: Connection, batch: Sequence[Recorded]) -> None:
     books_said: list[dict[str, Any]] = []
     accounts_said: list[dict[str, Any]] = []
     units: list[dict[str, Any]] = []
-    for recorded in batch:
+    for recorded in read(batch).others:
         place = {"book": recorded.book, "version": recorded.version}
         match recorded.event:
             case BookOpened(_, base, time_zone, name):

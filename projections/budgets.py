@@ -20,6 +20,7 @@ from domain.ledger import FIRST_DAY, LAST_DAY, AccountId, AccountOpened, Account
 from domain.money import Amount, commodity, round_half_up
 from domain.recorded import Recorded
 from projections.chart import BookChart, Chart
+from projections.reading import read
 from projections.readmodel import NEVER, CText, insert_in_bulk
 from projections.sums import Step, Sums
 
@@ -97,18 +98,10 @@ class BudgetLine:
 
 def apply(connection: Connection, batch: Sequence[Recorded]) -> None:
     """Add the batch's postings on categories to the sums, and keep what was said of budgets and names."""
-    sums.apply(connection, batch)
-    told = [
-        recorded
-        for recorded in batch
-        if isinstance(recorded.event, BudgetSet | BudgetChanged | BudgetEnded | AccountOpened | AccountRenamed)
-    ]
-    if not told:
-        return
-    numbers = chart.books.extend(connection, told)
+    numbers = sums.apply(connection, batch)
     budgets_new: list[dict[str, Any]] = []
     names_new: list[dict[str, Any]] = []
-    for recorded in told:
+    for recorded in read(batch).others:
         place = {"book_number": numbers[recorded.book], "version": recorded.version}
         match recorded.event:
             case AccountOpened() | AccountRenamed() as event:
@@ -319,4 +312,4 @@ def _families(connection: Connection, places: BookChart, known: int | None) -> _
         .where(columns.book_number == places.number, columns.version <= (NEVER if known is None else known))
         .order_by(columns.version)
     )
-    return _Families(places, {account: name for account, name in connection.execute(told)})
+    return _Families(places, {row.account: row.name for row in connection.execute(told)})

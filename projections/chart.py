@@ -14,16 +14,8 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, Column, Connection, Index, Integer, MetaData, Table, delete, select
 
 from domain.book import BookId
-from domain.ledger import (
-    AccountId,
-    AccountMerged,
-    AccountOpened,
-    Kind,
-    TransactionAmended,
-    TransactionRecorded,
-    TransactionVoided,
-)
-from domain.recorded import Recorded
+from domain.ledger import AccountId, AccountMerged, AccountOpened, Kind
+from projections.reading import Reading
 from projections.readmodel import NEVER, CText, in_chunks, insert_in_bulk
 
 
@@ -61,22 +53,21 @@ class BookNumbers:
             sqlite_with_rowid=False,
         )
 
-    def extend(self, connection: Connection, batch: Sequence[Recorded]) -> dict[BookId, int]:
+    def extend(self, connection: Connection, reading: Reading) -> dict[BookId, int]:
         """Number the batch's new books, and say the numbers of all that it speaks of."""
-        firsts: dict[BookId, int] = {}
-        for recorded in batch:
-            if recorded.book not in firsts:
-                firsts[recorded.book] = recorded.position
+        firsts = reading.firsts
         known: dict[BookId, int] = {}
         for chunk in in_chunks(sorted(firsts)):
             found = select(self.table.c.book, self.table.c.number).where(self.table.c.book.in_(chunk))
-            known.update({book: number for book, number in connection.execute(found)})
+            known.update({row.book: row.number for row in connection.execute(found)})
         new = [{"book": book, "number": position} for book, position in firsts.items() if book not in known]
         insert_in_bulk(connection, self.table, new)
         return firsts | known
 
-    def of(self, connection: Connection, book: BookId) -> int | None:
-        """A book's number; None where the read model knows nothing of it."""
+    def of(self, connection: Connection, book: BookId, known: int | None = None) -> int | None:
+        """A book's number; None where the book has no event here, or had none at version `known`."""
+        if known is not None and known < 1:
+            return None
         number: int | None = connection.scalar(select(self.table.c.number).where(self.table.c.book == book))
         return number
 
@@ -115,48 +106,29 @@ class Chart:
             sqlite_with_rowid=False,
         )
 
-    def extend(self, connection: Connection, batch: Sequence[Recorded]) -> Numbers:
+    def extend(self, connection: Connection, reading: Reading) -> Numbers:
         """Take in the batch's new books, accounts and merges, and say the numbers of all that it posts to."""
-        books = self.books.extend(connection, batch)
+        books = self.books.extend(connection, reading)
         accounts: dict[BookId, dict[AccountId, tuple[int, Kind]]] = defaultdict(dict)
-        posted: set[AccountId] = set()
         opened = []
         merges = []
-        for recorded in batch:
+        for recorded in reading.others:
+            book_number, version = books[recorded.book], recorded.version
             match recorded.event:
-                case TransactionRecorded(postings=postings):
-                    posted.update([posting.account for posting in postings])
-                case TransactionAmended(was_postings=was, postings=postings):
-                    posted.update([posting.account for posting in (*was, *postings)])
-                case TransactionVoided(was_postings=was):
-                    posted.update([posting.account for posting in was])
                 case AccountOpened(account, kind):
-                    accounts[recorded.book][account] = (recorded.version, kind)
+                    accounts[recorded.book][account] = (version, kind)
                     opened.append(
-                        {
-                            "account": account,
-                            "book_number": books[recorded.book],
-                            "number": recorded.version,
-                            "kind": kind.value,
-                        }
+                        {"account": account, "book_number": book_number, "number": version, "kind": kind.value}
                     )
                 case AccountMerged(account, into):
-                    merges.append(
-                        {
-                            "book_number": books[recorded.book],
-                            "version": recorded.version,
-                            "account": account,
-                            "into": into,
-                        }
-                    )
+                    merges.append({"book_number": book_number, "version": version, "account": account, "into": into})
                 case _:
                     pass
         insert_in_bulk(connection, self.accounts, opened)
         insert_in_bulk(connection, self.merges, merges)
-        posted.difference_update([row["account"] for row in opened])
         of_number = {number: book for book, number in books.items()}
         columns = self.accounts.c
-        for chunk in in_chunks(sorted(posted)):
+        for chunk in in_chunks(sorted(reading.posted)):
             found = select(columns.account, columns.book_number, columns.number, columns.kind)
             for account, book_number, number, kind in connection.execute(found.where(columns.account.in_(chunk))):
                 if book_number in of_number:
@@ -165,14 +137,14 @@ class Chart:
 
     def of(self, connection: Connection, book: BookId, known: int | None) -> BookChart | None:
         """The chart of a book as known at a version; None where the book has no events here."""
-        number = self.books.of(connection, book)
+        number = self.books.of(connection, book, known)
         if number is None:
             return None
         columns = self.merges.c
         merges = select(columns.account, columns.into).where(
             columns.book_number == number, columns.version <= (NEVER if known is None else known)
         )
-        merged = {account: into for account, into in connection.execute(merges)}
+        merged = {row.account: row.into for row in connection.execute(merges)}
         stands_in: dict[AccountId, AccountId] = {}
         for account in merged:
             into = merged[account]

@@ -37,6 +37,7 @@ from domain.money import ISO_4217, Amount, Commodity, commodity
 from domain.prices import PriceRecorded
 from domain.recorded import Recorded
 from projections.chart import Chart
+from projections.reading import read
 from projections.readmodel import NEVER, CText, in_chunks, insert_in_bulk
 from projections.sums import Sums, calendar_period
 
@@ -110,14 +111,10 @@ class PriceRow:
 
 def apply(connection: Connection, batch: Sequence[Recorded]) -> None:
     """Add what was moved on Assets and Liabilities, and the prices told."""
-    sums.apply(connection, batch)
-    told = [recorded for recorded in batch if isinstance(recorded.event, PriceRecorded | CommodityDeclared)]
-    if not told:
-        return
-    numbers = chart.books.extend(connection, told)
+    numbers = sums.apply(connection, batch)
     prices_new = []
     units_new = []
-    for recorded in told:
+    for recorded in read(batch).others:
         number = numbers[recorded.book]
         match recorded.event:
             case PriceRecorded() as price:
@@ -162,7 +159,7 @@ def net_worth(
     and where `first` is after `last`. Raises `commodity_unknown` for a base without a scale, `too_many_periods`.
     """
     first, last = max(first, FIRST_DAY), min(last, LAST_DAY)
-    number = chart.books.of(connection, book)
+    number = chart.books.of(connection, book, known)
     if number is None or first > last:
         return []
     unit = _unit(connection, number, base)
@@ -175,7 +172,7 @@ def net_worth(
 
 def prices(connection: Connection, book: BookId, known: int | None = None) -> list[PriceRow]:
     """Every price that stands, the last told for each commodity, currency and day; sorted by these three."""
-    number = chart.books.of(connection, book)
+    number = chart.books.of(connection, book, known)
     if number is None:
         return []
     columns = prices_told.c

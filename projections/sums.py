@@ -6,7 +6,7 @@ at a period's edges, and, as each carries the version of the event that made it,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -27,10 +27,11 @@ from sqlalchemy import (
 
 from domain.book import BookId
 from domain.budgets import Every, Period, period_of
-from domain.ledger import Kind, Posting, TransactionAmended, TransactionRecorded, TransactionVoided
+from domain.ledger import Kind
 from domain.money import Commodity, commodity
 from domain.recorded import Recorded
 from projections.chart import Chart
+from projections.reading import read
 from projections.readmodel import CText, Value, add_in_bulk, copy_in_bulk
 
 A_MONDAY = date(1900, 1, 1)
@@ -38,8 +39,6 @@ A_MONDAY = date(1900, 1, 1)
 
 Counted = Callable[[Kind, int], int | None]
 """Under which number an account of a kind, with a number, is summed; None where the figure leaves it out."""
-
-Sides = tuple[tuple[int, date, tuple[Posting, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +53,6 @@ class Step:
     unit: Commodity
     minor: int
     entries: int
-
-
-def sides_of(recorded: Recorded) -> Sides:
-    """What an event takes back (-1) and puts (1), each on its own day."""
-    match recorded.event:
-        case TransactionRecorded() as event:
-            return ((1, event.date, event.postings),)
-        case TransactionAmended() as event:
-            return ((-1, event.was_date, event.was_postings), (1, event.date, event.postings))
-        case TransactionVoided() as event:
-            return ((-1, event.was_date, event.was_postings),)
-        case _:
-            return ()
 
 
 class Sums:
@@ -104,47 +90,39 @@ class Sums:
             sqlite_with_rowid=False,
         )
 
-    def apply(self, connection: Connection, batch: Sequence[Recorded]) -> None:
-        """Add what the batch's transactions move."""
-        numbers = self.chart.extend(connection, batch)
-        counted = {
+    def apply(self, connection: Connection, batch: Sequence[Recorded]) -> Mapping[BookId, int]:
+        """Add what the batch's transactions move; the numbers of its books."""
+        reading = read(batch)
+        numbers = self.chart.extend(connection, reading)
+        places = {
             book: {account: self.counted(kind, number) for account, (number, kind) in accounts.items()}
             for book, accounts in numbers.accounts.items()
         }
         changes: list[tuple[Value, ...]] = []
         months: dict[tuple[int, str, int, str], list[int]] = {}
-        days: dict[date, tuple[str, str]] = {}
-        for recorded in batch:
-            for sign, day, postings in sides_of(recorded):
-                place_of = counted[recorded.book]
-                moved: dict[tuple[int, str], int] = {}
-                scales: dict[str, int] = {}
-                for posting in postings:
-                    place = place_of[posting.account]
-                    if place is not None:
-                        unit = posting.amount.commodity
-                        code = unit.code
-                        moved[place, code] = moved.get((place, code), 0) + sign * posting.amount.minor
-                        scales[code] = unit.scale
-                known_day = days.get(day)
-                if known_day is None:
-                    known_day = days[day] = day.isoformat(), day.replace(day=1).isoformat()
-                text, month = known_day
-                number, version = numbers.books[recorded.book], recorded.version
-                for (place, code), minor in moved.items():
-                    if not minor:
-                        continue
-                    changes.append((number, minor, text, place, version, scales[code], sign, code))
-                    sums = months.get((number, month, place, code))
-                    if sums is None:
-                        months[number, month, place, code] = [scales[code], minor, sign]
-                    else:
-                        sums[1] += minor
-                        sums[2] += sign
+        for book, version, sign, day, month, amounts in reading.moves:
+            number, place_of = numbers.books[book], places[book]
+            moved: dict[tuple[int, str, int], int] = {}
+            for account, code, scale, minor in amounts:
+                place = place_of[account]
+                if place is not None:
+                    key = (place, code, scale)
+                    moved[key] = moved.get(key, 0) + minor
+            for (place, code, scale), minor in moved.items():
+                if not minor:
+                    continue
+                changes.append((number, minor, day, place, version, scale, sign, code))
+                sums = months.get((number, month, place, code))
+                if sums is None:
+                    months[number, month, place, code] = [scale, minor, sign]
+                else:
+                    sums[1] += minor
+                    sums[2] += sign
         copy_in_bulk(connection, self.changes, changes)
         # In the order of keys, so that two writers would meet the rows in the same order.
         rows: list[tuple[Value, ...]] = [(*key, *months[key]) for key in sorted(months)]
         add_in_bulk(connection, self.months, rows, added=("minor", "entries"))
+        return numbers.books
 
     def purge(self, connection: Connection, book: BookId) -> None:
         self.chart.purge(connection, book, (self.months, self.changes))

@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table,
 from domain.book import BookId
 from domain.recorded import Recorded
 from projections.chart import BookNumbers
+from projections.reading import read
 from projections.readmodel import CText, Value, add_in_bulk, copy_in_bulk
 
 NAME, VERSION = "timeline", 1
@@ -32,27 +33,28 @@ instants = Table(
 
 def apply(connection: Connection, batch: Sequence[Recorded]) -> None:
     """Keep the last version of every moment."""
-    numbers = books.extend(connection, batch)
-    latest: dict[BookId, tuple[datetime, int]] = {}
-    begun: dict[BookId, tuple[datetime, int]] = {}
+    numbers = books.extend(connection, read(batch))
+    first: dict[int, tuple[Value, ...]] = {}
     later: list[tuple[Value, ...]] = []
+    last: dict[int, tuple[datetime, int]] = {}
     for recorded in batch:
-        book, instant = recorded.book, recorded.recorded_at
-        before = latest.get(book)
-        if before is not None and before[0] != instant:
-            if book in begun:
-                later.append((numbers[book], _text(before[0]), before[1]))
+        number = numbers[recorded.book]
+        instant, version = last.get(number, (recorded.recorded_at, 0))
+        if instant != recorded.recorded_at:
+            row = (number, _text(instant), version)
+            if number in first:
+                later.append(row)
             else:
-                begun[book] = before
-        latest[book] = (instant, recorded.version)
-    for book, last in latest.items():
-        if book in begun:
-            later.append((numbers[book], _text(last[0]), last[1]))
+                first[number] = row
+        last[number] = (recorded.recorded_at, recorded.version)
+    for number, (instant, version) in last.items():
+        row = (number, _text(instant), version)
+        if number in first:
+            later.append(row)
         else:
-            begun[book] = last
+            first[number] = row
     # Moments never go back, so only a book's first one here can stand already, from the end of the batch before.
-    first = [(numbers[book], _text(instant), version) for book, (instant, version) in sorted(begun.items())]
-    add_in_bulk(connection, instants, first, added=("version",), put=True)
+    add_in_bulk(connection, instants, [first[number] for number in sorted(first)], added=("version",), put=True)
     copy_in_bulk(connection, instants, later)
 
 
@@ -77,4 +79,4 @@ def version_known_on(connection: Connection, book: BookId, instant: datetime) ->
 
 def _text(instant: datetime) -> str:
     """UTC in microseconds, always 27 characters, so that texts sort as instants do."""
-    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return f"{instant.astimezone(UTC).isoformat(timespec='microseconds')[:26]}Z"

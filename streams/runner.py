@@ -57,6 +57,10 @@ CATCH_UP_PATIENCE_S = 30.0
 Progress = Callable[[int, int], None]
 """Told after each batch: the position reached, and the position to reach."""
 
+GATHER_S = 0.02
+"""From the beginning of one batch to that of the next, unless somebody waits to read what is not applied yet: a batch
+of one event costs nearly what one of fifty does, and it is the committer's core that pays."""
+
 REFOLDING = "refolding: release it to go on"
 """The reason that a book carries while it is folded again; a runner that starts goes on with one that was left."""
 
@@ -122,7 +126,10 @@ class ProjectionRunner:
                     self._reconcile(keys)
                     reconciled = True
                 at = at or self._positions(keys)
-                if not self._step(at):
+                began = time.monotonic()
+                if self._step(at):
+                    self._waiters.hurry(GATHER_S - (time.monotonic() - began))
+                else:
                     if not retired:
                         self._retire_older_versions()
                         retired = True
@@ -447,9 +454,7 @@ class ProjectionRunner:
 
     def _retire(self, old: str, key: str) -> None:
         with self._database.write() as connection:
-            at = heads.lock(connection, [old, key])
-            if old not in at or at[key] < at[old]:
-                return
+            heads.lock(connection, [old, key])
             held = heads.all_heads(connection, [old, key])
             for (owner, book), head in held.items():
                 if owner == old and held.get((key, book), NOTHING_YET).version < head.version:

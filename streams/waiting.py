@@ -46,6 +46,7 @@ class Waiters:
         self._waiting: list[_Waiter] = []
         self._moved = False
         self._closed = False
+        self._asked = threading.Event()
         self._thread: threading.Thread | None = None
 
     def look(self, names: Sequence[str], book: BookId) -> int:
@@ -68,7 +69,14 @@ class Waiters:
                 self._thread.start()
             self._moved = True
             self._change.notify()
+        self._asked.set()
         return waiter.answer
+
+    def hurry(self, timeout_s: float) -> None:
+        """Wait, but not longer than until somebody asks for what may not be applied yet."""
+        if timeout_s > 0:
+            self._asked.wait(timeout_s)
+        self._asked.clear()
 
     def moved(self) -> None:
         """The local runner has committed: look now."""

@@ -43,7 +43,8 @@ class Killed(BaseException):
 
 
 class MortalStore(SqlEventStore):
-    """The real store; on its next commit, if told so, the program dies or `trouble` comes, before or after it landed.
+    """The real store; in its commit number `dies_in` from now, if told so, the program dies, before or after it landed;
+    or `trouble` comes in the next.
 
     It notes how many events each unit of each batch had, and how often a book was read.
     """
@@ -51,6 +52,7 @@ class MortalStore(SqlEventStore):
     def __init__(self, url: str, keys: Keys, clock: Clock) -> None:
         super().__init__(url, keys, clock, TimeOrderedIds())
         self.dies: str | None = None
+        self.dies_in = 1
         self.is_dead = False
         self.trouble: dict[str, Exception] = {}
         self.batches: list[list[int]] = []
@@ -73,8 +75,10 @@ class MortalStore(SqlEventStore):
 
     def _meet_fate(self, when: str) -> None:
         if self.dies == when:
-            self.is_dead = True
-            raise Killed
+            self.dies_in -= 1
+            if self.dies_in <= 0:
+                self.is_dead = True
+                raise Killed
         trouble = self.trouble.pop(when, None)
         if trouble is not None:
             raise trouble
@@ -178,7 +182,7 @@ class House:
 
     def kill(self) -> None:
         """What a dead process leaves: open work is dropped, nothing is written any more."""
-        self.store.dies = BEFORE
+        self.store.dies, self.store.dies_in = BEFORE, 0
         self.store.is_dead = True
         self.bus.close()
         self._let_go()

@@ -13,7 +13,7 @@ from sqlalchemy import event
 
 from commands.ports import Committed, Head, Moved
 from infra.store import SqlEventStore
-from tests.stores import HOME, OFFICE, bought, key, opened, opening, unit
+from tests.stores import HOME, OFFICE, append, bought, key, opened, opening, unit
 
 
 def hold(store: SqlEventStore) -> None:
@@ -24,8 +24,8 @@ def hold(store: SqlEventStore) -> None:
         sys.stdin.readline()
 
     event.listen(store.writing, "commit", before_commit)
-    outcomes, _ = store.commit([unit(OFFICE, 0, opening(OFFICE))], {OFFICE: None})
-    print(type(outcomes[0]).__name__, flush=True)
+    (outcome,) = append(store, [unit(OFFICE, 0, opening(OFFICE))], {OFFICE: None})
+    print(type(outcome).__name__, flush=True)
 
 
 def write(store: SqlEventStore, count: int, name: str) -> None:
@@ -36,7 +36,7 @@ def write(store: SqlEventStore, count: int, name: str) -> None:
             base: Head | None = store.head(HOME)
             after = base.version if base else 0
             asked = unit(HOME, after, bought(number, f"{name} {number}"), key=key(f"{name}-{number}"))
-            (outcome,), _ = store.commit([asked], {HOME: base})
+            (outcome,) = append(store, [asked], {HOME: base})
         assert isinstance(outcome, Committed), outcome
         print(outcome.head.position, outcome.head.version, outcome.head.hash.hex(), flush=True)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from commands.ports import NO_CLAIMS, Asked, Claims, Clock, Committed, Head, IdempotencyKey, Unit
+from commands.ports import NO_CLAIMS, Asked, Claims, Clock, Committed, Head, IdempotencyKey, Outcome, Unit
 from domain.book import BookEvent, BookId, BookOpened
 from domain.ledger import AccountId, Posting, TransactionId, TransactionRecorded
 from domain.money import Amount, commodity
@@ -72,10 +72,14 @@ def key(text: str, payload: bytes = b"payload", scope: str = "owner") -> Idempot
     return IdempotencyKey(scope, text, payload.rjust(32, b"."))
 
 
+def append(store: SqlEventStore, units: Sequence[Unit], bases: Mapping[BookId, Head | None]) -> tuple[Outcome, ...]:
+    """Commit units and give what became of each."""
+    return store.commit(units, bases).outcomes
+
+
 def recorded(store: SqlEventStore, book: BookId, *happened: BookEvent) -> Head:
     """Append events where the book stands now."""
     base = store.head(book)
-    outcomes, _ = store.commit([unit(book, base.version if base else 0, *happened)], {book: base})
-    (outcome,) = outcomes
+    (outcome,) = store.commit([unit(book, base.version if base else 0, *happened)], {book: base}).outcomes
     assert isinstance(outcome, Committed), outcome
     return outcome.head

@@ -103,6 +103,18 @@ def progress(title: str) -> Iterator[Callable[[int, int], None]]:
         yield told
 
 
+@contextmanager
+def working(title: str) -> Iterator[None]:
+    """Show on a terminal's standard error that something is being done whose length nobody knows before."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(title):
+        yield
+
+
 def confirm(question: str) -> None:
     """Ask at the terminal; without one it is `confirmation_needed`. A "no" ends the command, and nothing was done."""
     if not sys.stdin.isatty():

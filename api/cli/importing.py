@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.desk import asked, book_of, catch_up, composed, confirm, parts_of
+from api.cli.desk import asked, book_of, catch_up, composed, confirm, parts_of, working
 from api.cli.options import Account, Book, Json, Yes
 from api.cli.telling import print_table, say, styled, write_items, write_json
 from domain.errors import Rejected
@@ -51,9 +51,9 @@ def import_file(
     with parts_of(ctx) as parts:
         meant = book_of(parts, book)
         answers = Answers(balance_today=balance_today)
-        preview = parts.imports.preview(
-            meant, raw, file.name, None if account is None else composed(account), format, profile, answers
-        )
+        into = None if account is None else composed(account)
+        with working(f"Reading {file.name}"):
+            preview = parts.imports.preview(meant, raw, file.name, into, format, profile, answers)
         item = preview_item(preview)
         if as_json and dry_run:
             write_json(item)
@@ -64,7 +64,8 @@ def import_file(
             return
         if not yes:
             answers = _agreed(parts, meant, item, answers)
-        done = import_answer_item(parts.imports.commit(meant, preview.import_id, asked(parts), answers))
+        with working(f"Recording {file.name}"):
+            done = import_answer_item(parts.imports.commit(meant, preview.import_id, asked(parts), answers))
         catch_up(parts)
     if as_json:
         write_json(done)
@@ -176,7 +177,7 @@ def _show(item: Item) -> None:
             row["verdict"],
             "" if row["verdict"] == "new" else row["reason"]["text_en"],
         )
-        for row in item["rows"][:ROWS_SHOWN]
+        for row in _telling_rows(item["rows"])
     ]
     print_table(["Row>", "Date", "Description", "Amount>", "", "Verdict", "Why"], rows, empty="The file has no row.")
     if len(item["rows"]) > ROWS_SHOWN:
@@ -188,5 +189,12 @@ def _show(item: Item) -> None:
     say(item["agreement"]["text_en"])
 
 
+def _telling_rows(rows: list[Item]) -> list[Item]:
+    """As many rows as are shown, in the file's order; what will not simply be recorded comes before what will."""
+    telling = sorted(rows, key=lambda row: row["verdict"] == "new")[:ROWS_SHOWN]
+    return sorted(telling, key=lambda row: int(row["row"]))
+
+
 def _counts(counts: dict[str, int]) -> str:
-    return ", ".join([f"{count} {name}" for name, count in counts.items()])
+    """The counts in words; what there is none of is left out, but for what was recorded."""
+    return ", ".join([f"{count} {name}" for name, count in counts.items() if count or name == "new"])

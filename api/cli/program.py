@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 BAD_INPUT, FAILURE = 2, 1
 
-FAILURES = frozenset({"log_broken", "projection_differs", "projection_parked"})
-"""Refusals that tell of something broken rather than of something badly asked."""
+FAILURES = frozenset({"address_not_free", "log_broken", "projection_differs", "projection_parked"})
+"""Refusals that tell of something in the way or broken, rather than of something badly asked."""
 
 app = typer.Typer(
     name="finshift",

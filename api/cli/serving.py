@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Annotated
 
 import typer
 
 from api.cli.desk import catch_up, parts_of
 from api.cli.telling import say
+from domain.errors import Rejected
 
 
 def serve(
@@ -25,23 +30,48 @@ def serve(
     from api.http.server import serve as serve_http
 
     with parts_of(ctx) as parts:
-        if with_demo:
-            told = demo.make(parts)
+        households = demo.make(parts) if with_demo else []
         catch_up(parts)
         stop = threading.Event()
         following = threading.Thread(target=parts.runner.run, args=(stop,), name="projections")
         following.start()
+        is_served = threading.Event()
 
         def ready(at_host: str, at_port: int) -> None:
+            is_served.set()
             address = f"http://[{at_host}]:{at_port}" if ":" in at_host else f"http://{at_host}:{at_port}"
             say(f"Finshift serves at {address} (documentation: {address}/docs). Ctrl-C ends it.")
-            if with_demo:
-                for item in told:
-                    demo.tell(item)
+            for item in households:
+                demo.tell(item)
+            if households:
                 say(f"Look around: curl {address}/v1/books/demo/net-worth, or: finshift balances --book demo")
 
         try:
-            serve_http(create_app(parts), host, port, ready)
+            with _signals_ending_the_server_alone(is_served):
+                serve_http(create_app(parts), host, port, ready)
+        except SystemExit:
+            if is_served.is_set():
+                raise
+            raise Rejected("address_not_free", host=host, port=port) from None
         finally:
             stop.set()
             following.join()
+
+
+@contextmanager
+def _signals_ending_the_server_alone(is_served: threading.Event) -> Iterator[None]:
+    """Once it is served, SIGINT and SIGTERM end the server and nothing besides.
+
+    Uvicorn raises them again when it is done, which would end the program before the parts behind it are closed.
+    """
+
+    def told(number: int, frame: FrameType | None) -> None:
+        if not is_served.is_set():
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, told) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -78,7 +78,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, emp
 
 def say(text: str, *, stderr: bool = False) -> None:
     """One line for people."""
-    print(shown(text), file=sys.stderr if stderr else sys.stdout)
+    print(shown(text), file=sys.stderr if stderr else sys.stdout, flush=True)
 
 
 def write_json(value: Any) -> None:

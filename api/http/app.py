@@ -85,11 +85,12 @@ def create_app(parts: Parts) -> Api:
     app.state.meter = meter
     app.state.reader = Reader(parts)
     app.state.importing = Lane("importing", MAX_AT_ONCE, MAX_TAKEN)
-    add_command_doors(app.router, parts)
     add_query_doors(app.router)
     add_event_doors(app.router)
     add_import_doors(app.router, parts, app.state.importing)
     add_operation_doors(app.router)
+    # Last, as they have a way of their own past the routes.
+    add_command_doors(app.router, parts)
     add_pages(app.router)
     describe(app)
     app.entrance = Gate(app.dispatch, bind=parts.settings.local_bind, meter=meter, ids=parts.ids)

@@ -22,6 +22,12 @@ from domain.errors import Rejected
 
 logger = logging.getLogger(__name__)
 
+MAX_OPEN_REQUESTS = 1_024
+"""Requests being answered at once: four times the clients it is measured with, and each may hold a body."""
+
+MAX_KNOWN_HOSTS = 100
+"""Host names remembered as this machine's, so that each is judged once."""
+
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _EVERYWHERE = [
@@ -80,6 +86,8 @@ class Gate:
             self._meter.end(scope, status, time.perf_counter() - began)
 
     def _refusal(self, scope: Scope) -> Rejected | None:
+        if self._meter.open > MAX_OPEN_REQUESTS:
+            return Rejected("busy", retry_after_s=1)
         host = origin = site = None
         for name, value in scope["headers"]:
             if name == b"host":
@@ -118,10 +126,6 @@ class Gate:
         logger.error("a request crashed", exc_info=defect, extra={"request": request, "method": scope["method"]})
         if not has_begun:
             await problem_response("internal_error", {"request": request})(scope, receive, send)
-
-
-MAX_KNOWN_HOSTS = 100
-"""Host names remembered as this machine's, so that each is judged once."""
 
 
 def _has_port(host: bytes) -> bool:

@@ -23,7 +23,7 @@ class Meter:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._open = 0
+        self.open = 0
         self._seconds = Histogram(
             "finshift_http_request_seconds",
             "How long requests took.",
@@ -32,14 +32,14 @@ class Meter:
             registry=self.registry,
         )
         being_answered = Gauge("finshift_http_requests_open", "Requests being answered.", registry=self.registry)
-        being_answered.set_function(lambda: self._open)
+        being_answered.set_function(lambda: self.open)
         self._seen: dict[tuple[str, str, int], Histogram] = {}
 
     def begin(self) -> None:
-        self._open += 1
+        self.open += 1
 
     def end(self, scope: Scope, status: int, took_s: float) -> None:
-        self._open -= 1
+        self.open -= 1
         route = scope.get("route")
         place = (scope["method"], route.path, status) if route is not None else ("any", _UNROUTED, status)
         seconds = self._seen.get(place)

@@ -3,6 +3,8 @@
 Beancount's loader would open the files a text names and run the plugins it names. Nothing a stranger wrote is opened
 or run here: a text that includes others is refused, for it is half a ledger, and plugins are left out by name.
 
+Time and memory are beancount's own: about linear, but for an account of very many lots.
+
 Beancount is under the GPL, hence the optional extra; it is imported when the first such file is read.
 """
 
@@ -30,10 +32,10 @@ from commands.imports.reading import (
     LeftOut,
     Reason,
 )
-from commands.imports.texts import clean, decoded, printable
+from commands.imports.texts import MAX_DIGITS, clean, decoded, printable
 from domain.errors import Rejected
 from domain.ledger import FIRST_DAY, LAST_DAY, Kind
-from domain.money import MAX_SCALE
+from domain.money import MAX_AMOUNT_MINOR, MAX_SCALE
 
 NAME = "beancount"
 
@@ -50,10 +52,6 @@ _LOOKS_LIKE = re.compile(
 )
 _KEPT_META = frozenset({"filename", "lineno"})
 """Metadata that beancount itself adds."""
-
-_TAKEN_OPTIONS = frozenset(
-    {"title", "operating_currency", "name_assets", "name_liabilities", "name_equity", "name_income", "name_expenses"}
-)
 
 
 class Beancount:
@@ -274,6 +272,8 @@ class _Reader:
 
     def _use(self, number: Decimal, code: str) -> None:
         """Remember the decimal places that a commodity is written with, and those that it needs."""
+        if number.adjusted() > MAX_DIGITS:
+            raise Rejected("amount_out_of_range", limit_minor=MAX_AMOUNT_MINOR)
         written, needed = self.places.get(code, (-1, 0))
         exponent = number.as_tuple().exponent
         places = -exponent if isinstance(exponent, int) and exponent < 0 else 0

@@ -151,12 +151,13 @@ class _Document:
         self._with_closing: set[str] | None = None
 
     def read(self) -> None:
-        leaf = closed_leaf = ""
+        leaf = closed_leaf = written = ""
         leaves: Leaves = {}
         end = 0
         for found in _TAG.finditer(self._text):
-            if found.start() != end and leaf and leaves.get(leaf) is not None:
-                leaves[leaf] += self._text[end : found.start()]  # a "<" that opened no tag belongs to the text
+            if found.start() != end and leaf:  # a "<" that opened no tag belongs to the text
+                written += self._text[end : found.start()]
+                leaves[leaf] = _ENTITY.sub(_character, written.strip())
             end = found.end()
             slash, name, self_closed, value = found.groups()
             if not name.isupper():
@@ -171,7 +172,7 @@ class _Document:
                     leaves = self._stack[-1][1]
                 continue
             closed_leaf = ""
-            value = value.strip()
+            written, value = value, value.strip()
             if value or self_closed or not self._opens(name, found[2], end):
                 leaf = name
                 if not self._stack:

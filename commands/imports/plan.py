@@ -125,7 +125,7 @@ class BookFacts:
             ledger.closed_through,
             dict(ledger.holdings),
             dict(ledger.latest),
-            {place: frozenset(day for day, _ in known) for place, known in ledger.asserted.items()},
+            {place: frozenset(day for day, *_ in known) for place, known in ledger.asserted.items()},
         )
 
     def unit(self, code: str) -> Commodity | None:
@@ -149,7 +149,7 @@ class Desk:
 
     `taken` tells which fingerprints stand already, and for which transaction (an empty text: a person deleted it);
     `is_untouched` whether no standing transaction touches an account; `held_on` what places hold at the end of days;
-    `first_opening` the day and amount, in minor units, of a place's earliest opening balance in open periods.
+    `openings` the opening balances of a place in open periods, in minor units by day.
     """
 
     import_id: ImportId
@@ -158,7 +158,7 @@ class Desk:
     taken: Callable[[Iterable[str]], Mapping[str, str]]
     is_untouched: Callable[[AccountId], bool]
     held_on: Callable[[frozenset[tuple[AccountId, str, date]]], Mapping[tuple[AccountId, str, date], int]]
-    first_opening: Callable[[Place], tuple[date, int] | None]
+    openings: Callable[[Place], Mapping[date, int]]
     today: date
 
 

@@ -25,6 +25,7 @@ from commands.imports.plan import (
     Answers,
     BookFacts,
     Desk,
+    Place,
     Plan,
     Row,
     StatementPlan,
@@ -37,6 +38,7 @@ from domain.book import Book, BookEvent, BookId
 from domain.errors import Rejected
 from domain.ledger import (
     FIRST_DAY,
+    OPENING_BALANCES,
     AccountId,
     ImportCommitted,
     ImportId,
@@ -246,6 +248,7 @@ class ImportService:
             lambda fingerprints: self._store.held(book, fingerprints),
             lambda account: self._look(book, lambda state: not state.ledger.posted_after(account, _BEFORE_ALL)),
             lambda wanted: self._look(book, lambda state: held_on(state.ledger, wanted)),
+            lambda place: self._look(book, lambda state: openings(state.ledger, place)),
             self._clock.now().astimezone(ZoneInfo(facts.time_zone)).date(),
         )
         if isinstance(read, Journal):
@@ -335,6 +338,22 @@ def held_on(ledger: Ledger, wanted: Collection[tuple[AccountId, str, date]]) -> 
                 if day > asked:
                     held[(*place, asked)] -= posting.amount.minor
     return held
+
+
+def openings(ledger: Ledger, place: Place) -> dict[date, int]:
+    """The opening balances of a place that stand in open periods, in minor units by day, in one reading of them."""
+    account, code = place
+    equity = ledger.names.get(OPENING_BALANCES)
+    found: dict[date, int] = {}
+    for transaction in ledger.standing:
+        standing = ledger.transaction(transaction)
+        assert standing is not None
+        day, postings, _ = standing
+        if any(posting.account == equity for posting in postings):
+            for posting in postings:
+                if posting.account == account and posting.amount.commodity.code == code:
+                    found[day] = found.get(day, 0) + posting.amount.minor
+    return found
 
 
 def _format_named(name: str) -> Format:

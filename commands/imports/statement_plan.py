@@ -8,6 +8,7 @@ is an expense and what comes in an income; on a card everything is an expense, s
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Sequence
 from contextlib import suppress
@@ -34,6 +35,7 @@ from domain.book import BookCommand
 from domain.errors import Rejected
 from domain.ledger import (
     FIRST_DAY,
+    OPENING_BALANCES,
     Account,
     AccountId,
     ConcludeImport,
@@ -97,6 +99,7 @@ def plan_statements(
     for target in unique:
         if target.opening is not None:
             commands.append(target.opening)
+        commands += target.settled
         for row, command in sorted(target.records, key=lambda record: record[1].date):
             row_of[len(commands)] = row
             commands.append(command)
@@ -157,6 +160,8 @@ class _Target:
     """Day and amount of every new row since the account's first day, those a person skipped too."""
     records: list[tuple[int, RecordTransaction]] = field(default_factory=list)
     opening: SetOpeningBalance | None = None
+    settled: list[RecordTransaction] = field(default_factory=list)
+    """What the file's rows take out of opening balances that stand on later days, for they are part of them."""
 
     @property
     def is_debt(self) -> bool:
@@ -174,7 +179,7 @@ class _Target:
         minor = sum(command.postings[0].amount.minor for _, command in self.records if command.date <= on)
         if self.opening is not None and self.opening.date <= on:
             minor += self.opening.amount.minor
-        return minor
+        return minor + sum(command.postings[0].amount.minor for command in self.settled if command.date <= on)
 
 
 def _targets(
@@ -426,26 +431,80 @@ def _opened_by(target: _Target, drafts: Sequence[_Draft], facts: BookFacts, desk
     Rows before the account's first day, or in a closed period, are part of the opening balance.
     """
     of_target = [d for d in drafts if d.target is target and d.statement.type is not AccountType.INVESTMENT]
-    if not of_target or not target.is_first:
+    if not of_target:
         return []
     stating = [(draft.stated_on, draft.stated) for draft in of_target if draft.stated is not None]
     told = [(on, stated) for on, stated in stating if on is not None]
+    days = [day for day, _ in target.own] + [d.statement.first for d in of_target if d.statement.first is not None]
+    days += [on + timedelta(days=1) for on, _ in told]
+    if not target.is_first:
+        if days:
+            _settle_openings(target, facts, desk, min(days), told)
+        return []
     if not told:
         return [Reason("balance_today", {"account": target.account.name, "commodity": target.unit.code})]
     stated_on, stated = max(told, key=lambda pair: pair[0])
-    days = [day for day, _ in target.own] + [d.statement.first for d in of_target if d.statement.first is not None]
-    on = min(min(days) - timedelta(days=1), stated_on) if days else stated_on
+    since = sum(minor for day, minor in target.own if day <= stated_on)
+    _set_opening(target, desk, _evening_before(min(days), target, facts), stated.minor - since)
+    return []
+
+
+def _settle_openings(
+    target: _Target, facts: BookFacts, desk: Desk, first: date, told: list[tuple[date, Amount]]
+) -> None:
+    """Let a file that comes after a newer one join it: what it tells of days before an opening balance that stands is
+    part of that balance, so it is taken out of it again, and what the account held from then on stays as it was.
+
+    Before the earliest opening balance the account is opened anew: with what this file states there, or else with what
+    the rows leave of that balance. All of it is the file's own, and goes with it when it is undone.
+
+    `first`: the first day that the file tells of; `told`: days and balances that it states.
+    """
+    equity, code = facts.names.get(OPENING_BALANCES), target.unit.code
+    if equity is None or first.toordinal() > facts.latest.get((equity, code), 0):
+        return  # no opening balance is that late
+    standing = desk.openings((target.account.id, code))
+    if not standing:
+        return
+    days = sorted(standing)
+    earliest = days[0]
+    taken_out: Counter[date] = Counter()
+    before = 0
+    for day, minor in target.own:
+        place = bisect_left(days, day)
+        if place < len(days):
+            taken_out[days[place]] += minor
+        before += minor if day <= earliest else 0
+    on = _evening_before(first, target, facts)
+    stated = max([pair for pair in told if pair[0] < earliest], key=lambda pair: pair[0], default=None)
+    reaches_back = any(day <= earliest for day, _ in target.own)
+    if reaches_back or (stated is not None and on < earliest):
+        opening = standing[earliest] - before
+        if stated is not None:
+            opening = stated[1].minor - sum(minor for day, minor in target.own if day <= stated[0])
+        _set_opening(target, desk, on, opening)
+        taken_out[earliest] += opening
+    for day, minor in sorted(taken_out.items()):
+        if minor:
+            out = Amount(-minor, target.unit)
+            postings = (Posting(target.account.id, out), Posting(equity, -out))
+            record = RecordTransaction(TransactionId(desk.new_id()), day, postings, import_id=desk.import_id)
+            target.settled.append(record)
+
+
+def _evening_before(day: date, target: _Target, facts: BookFacts) -> date:
+    """The day before, or the first after that on which the account and the period are open."""
+    on = max(day - timedelta(days=1), FIRST_DAY)
     closed, opened_on = facts.closed_through, target.account.opened_on
     if closed is not None and on <= closed:
         on = closed + timedelta(days=1)
-    if opened_on is not None and on < opened_on:
-        on = opened_on
-    since = sum(minor for day, minor in target.own if day <= stated_on)
-    opening = Amount(stated.minor - since, target.unit)
+    return opened_on if opened_on is not None and on < opened_on else on
+
+
+def _set_opening(target: _Target, desk: Desk, on: date, minor: int) -> None:
     target.opening = SetOpeningBalance(
-        TransactionId(desk.new_id()), target.account.id, max(on, FIRST_DAY), opening, desk.import_id
+        TransactionId(desk.new_id()), target.account.id, on, Amount(minor, target.unit), desk.import_id
     )
-    return []
 
 
 def _needs_balance(statement: Statement) -> bool:

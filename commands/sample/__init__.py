@@ -5,6 +5,7 @@ Sample and own books never mix: each household is a book of its own, opened whol
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from datetime import date, timedelta
@@ -12,12 +13,13 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from commands.answers import Answer
+from commands.books import open_book
 from commands.bus import CommandBus
 from commands.ports import Asked, Clock, Ids
 from commands.sample.brazil import BRAZIL
 from commands.sample.life import Entry, Life, Move, history, rate_on
 from commands.sample.united_states import UNITED_STATES
-from domain.book import BookCommand, BookId, OpenBook
+from domain.book import BookCommand
 from domain.budgets import BudgetId, ChangeBudget, Every, Period, SetBudget, month_later
 from domain.ledger import AccountId, OpenAccount, Posting, Price, RecordTransaction, SetOpeningBalance, TransactionId
 from domain.money import ISO_4217, Amount
@@ -34,29 +36,13 @@ RATE_SCALE = Decimal(10_000)
 
 
 def create(bus: CommandBus, ids: Ids, clock: Clock, asked: Asked, life: Life) -> Future[Answer]:
-    """Open a household's book with all its history up to today. Its key is unmade where nothing was opened."""
+    """Open a household's book with all its history up to today."""
     today = clock.now().astimezone(ZoneInfo(life.time_zone)).date()
-    book = BookId(ids.new())
-    commands = household(life, SEED, today, book, ids.new)
-    bus.keys.create(book)
-
-    def unmake_key(answer: Future[Answer]) -> None:
-        if answer.exception() is not None or answer.result().book != book:
-            bus.keys.destroy(book)
-
-    try:
-        answer = bus.submit(book, commands, asked)
-    except BaseException:
-        bus.keys.destroy(book)
-        raise
-    answer.add_done_callback(unmake_key)
-    return answer
+    return open_book(bus, ids, asked, life.book, life.base, life.time_zone, household(life, SEED, today, ids.new))
 
 
-def household(
-    life: Life, seed: int, until: date, book: BookId, new_id: Callable[[], str], months: int = MONTHS
-) -> list[BookCommand]:
-    """Everything that makes the household's book, from its opening to `until`, oldest first.
+def household(life: Life, seed: int, until: date, new_id: Callable[[], str], months: int = MONTHS) -> list[BookCommand]:
+    """Everything that happens in the household's book once it is open, up to `until`, oldest first.
 
     Pure: the same life, seed, day and months make the same commands, but for what `new_id` gives.
     """
@@ -64,26 +50,20 @@ def household(
     entries = list(history(life, seed, start, until))
     accounts = {name: AccountId(new_id()) for name in _account_names(life, entries)}
     before = start - timedelta(days=1)
-    commands: list[BookCommand] = [OpenBook(book, life.base, life.time_zone, AccountId(new_id()), life.book)]
+    commands: list[BookCommand] = []
     for name, account in accounts.items():
         # The savings are off the budget: what goes there is spending of the plan.
         commands.append(OpenAccount(account, name, opened_on=before, on_budget=name != life.savings))
     unit = ISO_4217[life.base]
     for name, minor in life.opening_minor.items():
-        opening = SetOpeningBalance(TransactionId(new_id()), accounts[name], before, Amount(minor, unit))
-        commands.append(opening)
+        commands.append(SetOpeningBalance(TransactionId(new_id()), accounts[name], before, Amount(minor, unit)))
     commands += _budgets(life, accounts, start, new_id)
-    told = iter(_price_days(start, until))
-    next_price = next(told, None)
+    price_days = deque(_price_days(start, until))
     for entry in entries:
-        while next_price is not None and next_price <= entry.date:
-            commands.append(_price(life, seed, next_price))
-            next_price = next(told, None)
+        while price_days and price_days[0] <= entry.date:
+            commands.append(_price(life, seed, price_days.popleft()))
         commands.append(_transaction(life, entry, accounts, TransactionId(new_id())))
-    while next_price is not None:
-        commands.append(_price(life, seed, next_price))
-        next_price = next(told, None)
-    return commands
+    return commands + [_price(life, seed, day) for day in price_days]
 
 
 def _account_names(life: Life, entries: list[Entry]) -> list[str]:

@@ -14,7 +14,7 @@ from typing import cast
 from sqlalchemy import Connection, Table
 
 from infra.store.tables import events
-from streams.contract import framed
+from streams.contract import framed, framed_text
 
 CHUNK_BYTES = 4 * 1024 * 1024
 """How much of the largest unit is laid out for PostgreSQL at a time."""
@@ -70,9 +70,9 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[tuple[str |
 
 
 def _field(value: str | int | bytes) -> bytes:
-    if isinstance(value, int):
-        return BIGINT.pack(8, value)
-    return framed(value.encode() if isinstance(value, str) else value)
+    if isinstance(value, str):
+        return framed_text(value)
+    return BIGINT.pack(8, value) if isinstance(value, int) else framed(value)
 
 
 def _executemany(

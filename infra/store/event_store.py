@@ -20,7 +20,7 @@ from infra.store.auditing import ChainBreak, first_break
 from infra.store.bulk import insert_events, insert_rows
 from infra.store.following import End
 from infra.store.prepared import Prepared, Preparer, is_storable
-from infra.store.reading import Log
+from infra.store.reading import Log, envelope
 from infra.store.schema import bring_up
 from infra.store.settling import Found, Settled, found_in, known_of, moved_among, settle
 from infra.store.statements import CONCERNED, DROP_RESERVATIONS, as_list, spelt
@@ -56,26 +56,26 @@ class SqlEventStore:
     # Reading
 
     def read(self, after_position: int, limit: int) -> list[Recorded]:
-        return self._log.decoded(self._log.envelopes_all(after_position, limit))
+        return self._log.decoded(self._log.of_all(after_position, limit))
 
     def read_book(
         self, book: BookId, after_version: int, limit: int, until_version: int | None = None
     ) -> list[Recorded]:
-        return self._log.decoded(self._log.envelopes(book, after_version, limit, until_version))
+        return self._log.decoded(self._log.of_book(book, after_version, limit, until_version))
 
     def read_book_back(self, book: BookId, limit: int, before_version: int | None = None) -> list[Recorded]:
         """The last events of a book, newest first: all of them, or those before a version."""
-        return self._log.decoded(self._log.envelopes_back(book, before_version, limit))
+        return self._log.decoded(self._log.of_book_back(book, before_version, limit))
 
     def envelopes(
         self, book: BookId, after_version: int, limit: int, until_version: int | None = None
     ) -> list[Envelope]:
         """A book's next events as they are stored, private parts sealed."""
-        return self._log.envelopes(book, after_version, limit, until_version)
+        return [envelope(row) for row in self._log.of_book(book, after_version, limit, until_version)]
 
     def envelopes_all(self, after_position: int, limit: int) -> list[Envelope]:
         """The store's next events as they are stored, private parts sealed."""
-        return self._log.envelopes_all(after_position, limit)
+        return [envelope(row) for row in self._log.of_all(after_position, limit)]
 
     def end(self) -> int:
         return self._log.end()
@@ -134,11 +134,7 @@ class SqlEventStore:
         if settled.rows:
             insert_events(connection, settled.rows, end + 1)
         if settled.used_keys:
-            rows = [
-                (scope, key, use.fingerprint, use.book, use.first, use.last, use.position)
-                for (scope, key), use in settled.used_keys.items()
-            ]
-            insert_rows(connection, idempotency, rows)
+            insert_rows(connection, idempotency, [(*place, *use) for place, use in settled.used_keys.items()])
         if settled.dropped_holds:
             connection.execute(self._drop_reservations, {"dropped": as_list(settled.dropped_holds)})
         if settled.new_holds:
@@ -177,8 +173,8 @@ def _landed(connection: Connection, settled: Settled) -> bool:
         query = select(events.c.hash).where(events.c.stream == stream, events.c.version == version)
         found = connection.execute(query).scalar()
         return found is not None and bytes(found) == hash_
-    for (scope, key), use in settled.used_keys.items():
+    for (scope, key), (_, book, first, last, _) in settled.used_keys.items():
         row = idempotency.c
         query_key = select(row.book, row.first, row.last).where(row.scope == scope, row.key == key)
-        return connection.execute(query_key).first() == (use.book, use.first, use.last)
+        return connection.execute(query_key).first() == (book, first, last)
     return True

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
+from typing import NamedTuple
 
 from commands.ports import Asked, Head, Ids, KeyGone, Keys, Unit
 from domain.book import BookEvent, BookId
@@ -36,8 +37,7 @@ MAX_KEY_CHARS = 255
 _HASH_LENGTH = struct.pack(">I", len(GENESIS_HASH))
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """Where a chain stands: a version, its event's hash and moment."""
 
     version: int

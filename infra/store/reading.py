@@ -6,19 +6,19 @@ it saw misses nothing, whatever older transaction is still open.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, Select, func, select
 
-from commands.ports import Head, IdempotencyKey, Keys, Known
+from commands.ports import EventUnreadable, Head, IdempotencyKey, Keys, Known
 from domain.book import BookId
 from domain.recorded import Recorded
 from infra.sql import answering
 from infra.store.statements import HEADS, HELD_AMONG, as_list, spelt
 from infra.store.tables import events, idempotency
-from streams.contract import Envelope, decode, parse_instant
+from streams.contract import Envelope, UnknownEventType, decode, parse_instant
 
 MAX_READ_EVENTS = 131_072
 """The most events that one read gives: the largest unit, an import of 100,000 rows, fits, for its repeated answer is
@@ -36,6 +36,11 @@ _HEAD = (
 )
 
 
+Stored = Sequence[Any]
+"""An event's row: the fields of an `Envelope`, bytes as the driver gives them. No value is made of it before somebody
+asks for one: a long replay makes each only once."""
+
+
 class Log:
     """The stored events, over connections that only read."""
 
@@ -45,25 +50,32 @@ class Log:
         self._heads = spelt(engine.dialect.name, HEADS)
         self._held_among = spelt(engine.dialect.name, HELD_AMONG)
 
-    def envelopes(
-        self, book: BookId, after_version: int, limit: int, until_version: int | None = None
-    ) -> list[Envelope]:
+    def of_book(self, book: BookId, after_version: int, limit: int, until_version: int | None = None) -> list[Stored]:
         conditions = [events.c.stream == book, events.c.version > after_version]
         if until_version is not None:
             conditions.append(events.c.version <= until_version)
         return self._select(_IN_VERSION_ORDER, conditions, limit)
 
-    def envelopes_back(self, book: BookId, before_version: int | None, limit: int) -> list[Envelope]:
+    def of_book_back(self, book: BookId, before_version: int | None, limit: int) -> list[Stored]:
         conditions = [events.c.stream == book]
         if before_version is not None:
             conditions.append(events.c.version < before_version)
         return self._select(_IN_REVERSE, conditions, limit)
 
-    def envelopes_all(self, after_position: int, limit: int) -> list[Envelope]:
+    def of_all(self, after_position: int, limit: int) -> list[Stored]:
         return self._select(_AFTER_POSITION, [events.c.position > after_position], limit)
 
-    def decoded(self, envelopes: Iterable[Envelope]) -> list[Recorded]:
-        return [_recorded(envelope, self._keys) for envelope in envelopes]
+    def decoded(self, stored: Iterable[Stored]) -> list[Recorded]:
+        """The events up to one that cannot be decoded; raises `EventUnreadable` where that is the first."""
+        found: list[Recorded] = []
+        for row in stored:
+            try:
+                found.append(_recorded(row, self._keys))
+            except EventUnreadable:
+                if not found:
+                    raise
+                break
+        return found
 
     def end(self) -> int:
         with answering(), self._engine.connect() as connection:
@@ -94,16 +106,17 @@ class Log:
             rows = connection.execute(self._held_among, {"scope": scope, "fingerprints": asked})
             return {row[0]: row[1] for row in rows}
 
-    def _select(self, query: Select[Any], conditions: list[ColumnElement[bool]], limit: int) -> list[Envelope]:
+    def _select(self, query: Select[Any], conditions: list[ColumnElement[bool]], limit: int) -> list[Stored]:
         if not 0 < limit <= MAX_READ_EVENTS:
             raise ValueError(f"a read gives 1 to {MAX_READ_EVENTS} events, not {limit}")
         with answering(), self._engine.connect() as connection:
-            return [_envelope(row) for row in connection.execute(query.where(*conditions).limit(limit))]
+            return [*connection.execute(query.where(*conditions).limit(limit))]
 
 
-def _envelope(row: Any) -> Envelope:
+def envelope(row: Stored) -> Envelope:
+    """An event as it is stored and published."""
     *rest, prev_hash, hash_, data = row
-    return Envelope(*rest, bytes(prev_hash), bytes(hash_), bytes(data))  # type: ignore[call-arg]
+    return Envelope(*rest, bytes(prev_hash), bytes(hash_), bytes(data))
 
 
 def _head(row: Any) -> Head:
@@ -111,19 +124,15 @@ def _head(row: Any) -> Head:
     return Head(version, bytes(hash_), position, parse_instant(recorded_at))
 
 
-def _recorded(envelope: Envelope, keys: Keys) -> Recorded:
-    book = BookId(envelope.stream)
-    return Recorded(
-        envelope.id,
-        book,
-        envelope.version,
-        envelope.position,
-        parse_instant(envelope.recorded_at),
-        envelope.actor,
-        envelope.command_id,
-        envelope.correlation_id,
-        envelope.causation_id,
-        envelope.prev_hash,
-        envelope.hash,
-        decode(envelope.type, envelope.data, partial(keys.unseal, book, envelope.id)),
-    )
+def _recorded(row: Stored, keys: Keys) -> Recorded:
+    event_id, type_name, stream, version, position, recorded_at, *asked, prev_hash, hash_, data = row
+    try:
+        event = decode(type_name, bytes(data), partial(keys.unseal, stream, event_id))
+    except UnknownEventType as unknown:
+        raise EventUnreadable(stream, version, position, str(unknown)) from unknown
+    except (ValueError, KeyError, TypeError) as error:
+        # A broken seal, or data that is no event of its type; its text may hold what people wrote.
+        told = f"its data is damaged ({type(error).__name__})"
+        raise EventUnreadable(stream, version, position, told) from error
+    at = parse_instant(recorded_at)
+    return Recorded(event_id, stream, version, position, at, *asked, bytes(prev_hash), bytes(hash_), event)

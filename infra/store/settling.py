@@ -67,13 +67,17 @@ def found_in(rows: Iterable[Any]) -> Found:
     return found
 
 
+KeyUse = tuple[bytes, BookId, int, int, int]
+"""The first use of a key, as the fields of `Known`: a value is made of it only where somebody asks."""
+
+
 @dataclass(slots=True)
 class Settled:
     """Each unit's outcome, and what there is to write."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
-    used_keys: dict[Place, Known] = field(default_factory=dict)
+    used_keys: dict[Place, KeyUse] = field(default_factory=dict)
     dropped_holds: list[Place] = field(default_factory=list)
     new_holds: list[tuple[str, str, str, str]] = field(default_factory=list)
     end: int = 0
@@ -94,9 +98,11 @@ def known_of(lookups: Iterable[IdempotencyKey], found: Found, settled: Settled) 
     """First uses of the looked-up keys, those of this very batch too."""
     known = {}
     for key in lookups:
-        use = found.keys.get((key.scope, key.key)) or settled.used_keys.get((key.scope, key.key))
-        if use is not None:
-            known[key] = use
+        place = (key.scope, key.key)
+        if place in found.keys:
+            known[key] = found.keys[place]
+        elif place in settled.used_keys:
+            known[key] = Known(*settled.used_keys[place])
     return known
 
 
@@ -187,7 +193,7 @@ class _Settling:
             head = self._heads[unit.book] = Head(after.version, after.hash, settled.end, after.recorded_at)
         key = unit.asked.key
         if key is not None:
-            use = Known(key.fingerprint, unit.book, unit.after_version + 1, head.version, head.position)
+            use = (key.fingerprint, unit.book, unit.after_version + 1, head.version, head.position)
             settled.used_keys[key.scope, key.key] = use
         return head
 

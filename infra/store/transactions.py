@@ -12,12 +12,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
-import psycopg2
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from commands.ports import StoreUnavailable
-from infra.sql import answering, connection_lost
+from infra.sql import DATABASE_ERRORS, answering, connection_lost
 from infra.store.statements import take_lock
 
 MAX_ATTEMPTS = 3
@@ -55,7 +54,7 @@ def _attempt(engine: Engine, work: Callable[[Connection], T], landed: Callable[[
             transaction = connection.begin()
             take_lock(connection)
             done = work(connection)
-        except (DBAPIError, sqlite3.Error, psycopg2.Error) as error:
+        except DATABASE_ERRORS as error:
             if not connection_lost(error):
                 raise
             # It may be known to the driver alone: nothing of it goes back into the pool.
@@ -88,7 +87,7 @@ def _look_up(engine: Engine, done: T, landed: Callable[[Connection, T], bool]) -
     Asked under the lock: who holds it knows that the lost transaction has ended, one way or the other.
     """
     for _ in range(LOOK_UPS):
-        with suppress(DBAPIError), engine.begin() as connection:
+        with suppress(*DATABASE_ERRORS), engine.begin() as connection:
             take_lock(connection)
             return landed(connection, done)
         time.sleep(LOOK_UP_PAUSE_S)

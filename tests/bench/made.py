@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from domain.book import BookCommand, BookId, OpenBook
 from domain.ledger import AccountId, OpenAccount, Posting, RecordTransaction, TransactionId
-from domain.money import Amount, ISO_4217
+from domain.money import ISO_4217, Amount
 from infra.clock import TimeOrderedIds
 
 SEED = 20260901

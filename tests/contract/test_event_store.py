@@ -25,6 +25,7 @@ from commands.ports import (
     Moved,
     Refused,
     StoreUnavailable,
+    Told,
 )
 from infra import migrations
 from infra.clock import FixedClock, SystemClock
@@ -35,7 +36,7 @@ from infra.store.prepared import CLOCK_TOLERANCE_S, MAX_KEY_CHARS
 from infra.store.schema import SCHEMA, VERSION_TABLE
 from infra.store.tables import metadata
 from streams.contract import GENESIS_HASH, MAX_DATA_BYTES, envelope_hash
-from tests.stores import HOME, NOON, OFFICE, bought, key, opened, opening, recorded, unit
+from tests.stores import HOME, NOON, OFFICE, append, bought, key, opened, opening, recorded, unit
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -104,7 +105,7 @@ def test_units_of_one_batch_stand_on_each_other_and_books_do_not_wait_for_each_o
         unit(OFFICE, 0, opening(OFFICE), bought(9)),
         unit(HOME, 1, bought(1), bought(2)),
     ]
-    outcomes, _ = store.commit(units, {HOME: None, OFFICE: None})
+    outcomes = append(store, units, {HOME: None, OFFICE: None})
     assert [(committed(o).version, committed(o).position) for o in outcomes] == [(1, 1), (2, 3), (3, 5)]
     assert store.verify_chain() is None
 
@@ -113,7 +114,7 @@ def test_a_unit_decided_on_an_older_version_has_moved_and_costs_its_neighbours_n
     old = recorded(store, HOME, opening())
     recorded(store, HOME, bought(1))
     units = [unit(HOME, 1, bought(2)), unit(OFFICE, 0, opening(OFFICE)), unit(HOME, 2, bought(3))]
-    outcomes, _ = store.commit(units, {HOME: old, OFFICE: None})
+    outcomes = append(store, units, {HOME: old, OFFICE: None})
     assert outcomes[0] == outcomes[2] == Moved()
     assert committed(outcomes[1]).position == 3
     assert store.end() == 3
@@ -122,20 +123,20 @@ def test_a_unit_decided_on_an_older_version_has_moved_and_costs_its_neighbours_n
 def test_a_unit_decided_on_another_history_of_the_same_length_has_moved(store: SqlEventStore) -> None:
     head = recorded(store, HOME, opening())
     other = Head(head.version, bytes(32), head.position, head.recorded_at)
-    outcomes, _ = store.commit([unit(HOME, 1, bought(1))], {HOME: other})
-    assert outcomes == [Moved()]
+    outcomes = append(store, [unit(HOME, 1, bought(1))], {HOME: other})
+    assert outcomes == (Moved(),)
 
 
 def test_a_book_that_another_writer_opened_meanwhile_has_moved(store: SqlEventStore) -> None:
     recorded(store, HOME, opening())
-    outcomes, _ = store.commit([unit(HOME, 0, opening())], {HOME: None})
-    assert outcomes == [Moved()]
+    outcomes = append(store, [unit(HOME, 0, opening())], {HOME: None})
+    assert outcomes == (Moved(),)
 
 
 def test_an_event_that_is_too_large_is_refused_with_all_that_stands_on_it(store: SqlEventStore) -> None:
     large = bought(1, payee="x" * MAX_DATA_BYTES)
     units = [unit(HOME, 0, opening(), large), unit(HOME, 2, bought(2)), unit(OFFICE, 0, opening(OFFICE))]
-    outcomes, _ = store.commit(units, {HOME: None, OFFICE: None})
+    outcomes = append(store, units, {HOME: None, OFFICE: None})
     assert refused(outcomes[0]) == "event_too_large"
     assert outcomes[1] == Moved()
     assert committed(outcomes[2]).position == 1
@@ -147,7 +148,7 @@ def test_a_book_whose_key_is_destroyed_takes_no_more_events_and_keeps_its_sums(u
         head = recorded(store, HOME, opening(), bought(1))
     KeyFile(tmp_path / "keys").destroy(HOME)
     with opened(url, tmp_path / "keys", books=()) as store:
-        outcomes, _ = store.commit([unit(HOME, 2, bought(2))], {HOME: head})
+        outcomes = append(store, [unit(HOME, 2, bought(2))], {HOME: head})
         (event,) = store.read_book(HOME, 1, 1)
         assert refused(outcomes[0]) == "book_erased"
         assert event.event == replace(bought(1), payee="", memo="")
@@ -155,7 +156,7 @@ def test_a_book_whose_key_is_destroyed_takes_no_more_events_and_keeps_its_sums(u
 
 
 def test_a_batch_of_nothing_asks_nothing(store: SqlEventStore) -> None:
-    assert store.commit([], {}) == ([], {})
+    assert store.commit([], {}) == Told((), {}, frozenset())
     assert store.end() == 0
     assert store.heads() == {}
 
@@ -175,7 +176,7 @@ def test_a_clock_far_behind_a_book_is_refused(url: str, tmp_path: Path) -> None:
     with opened(url, tmp_path / "keys", FixedClock(NOON)) as store:
         head = recorded(store, HOME, opening())
     with opened(url, tmp_path / "keys", FixedClock(NOON - timedelta(seconds=CLOCK_TOLERANCE_S + 1))) as store:
-        outcomes, _ = store.commit([unit(HOME, 1, bought(1))], {HOME: head})
+        outcomes = append(store, [unit(HOME, 1, bought(1))], {HOME: head})
         assert refused(outcomes[0]) == "clock_behind"
         assert store.end() == 1
 
@@ -189,7 +190,7 @@ class HastyClock(SystemClock):
 
 def test_a_clock_far_ahead_of_the_servers_is_refused(postgres_url: Callable[[], str], tmp_path: Path) -> None:
     with opened(postgres_url(), tmp_path / "keys", HastyClock()) as store:
-        outcomes, _ = store.commit([unit(HOME, 0, opening())], {HOME: None})
+        outcomes = append(store, [unit(HOME, 0, opening())], {HOME: None})
         assert refused(outcomes[0]) == "clock_ahead"
         assert store.end() == 0
 
@@ -202,9 +203,9 @@ def test_a_key_used_before_answers_its_first_use_and_appends_nothing(store: SqlE
     first = store.head(HOME)
     store.commit([unit(HOME, 1, bought(1), bought(2), key=key("a"))], {HOME: first})
     known = Known(key("a").fingerprint, HOME, 2, 3, 3)
-    again, _ = store.commit([unit(HOME, 3, bought(1), bought(2), key=key("a"))], {HOME: store.head(HOME)})
-    stale, _ = store.commit([unit(HOME, 1, bought(1), bought(2), key=key("a"))], {HOME: first})
-    assert again == stale == [known]
+    again = append(store, [unit(HOME, 3, bought(1), bought(2), key=key("a"))], {HOME: store.head(HOME)})
+    stale = append(store, [unit(HOME, 1, bought(1), bought(2), key=key("a"))], {HOME: first})
+    assert again == stale == (known,)
     assert store.known(key("a")) == known
     assert store.known(key("a", scope="another")) is None
     assert store.end() == 3
@@ -212,7 +213,7 @@ def test_a_key_used_before_answers_its_first_use_and_appends_nothing(store: SqlE
 
 def test_the_first_uses_fingerprint_comes_back_whatever_the_payload_now(store: SqlEventStore) -> None:
     store.commit([unit(HOME, 0, opening(), key=key("a", b"one"))], {HOME: None})
-    outcomes, _ = store.commit([unit(HOME, 1, bought(1), key=key("a", b"two"))], {HOME: store.head(HOME)})
+    outcomes = append(store, [unit(HOME, 1, bought(1), key=key("a", b"two"))], {HOME: store.head(HOME)})
     (known,) = outcomes
     assert isinstance(known, Known)
     assert known.fingerprint == key("a", b"one").fingerprint
@@ -220,14 +221,14 @@ def test_the_first_uses_fingerprint_comes_back_whatever_the_payload_now(store: S
 
 def test_a_key_twice_in_one_batch_is_used_once(store: SqlEventStore) -> None:
     units = [unit(HOME, 0, opening(), key=key("a")), unit(HOME, 1, bought(1), key=key("a"))]
-    outcomes, _ = store.commit(units, {HOME: None})
+    outcomes = append(store, units, {HOME: None})
     assert committed(outcomes[0]).version == 1
     assert outcomes[1] == Moved()
 
 
 def test_a_command_that_made_nothing_happen_keeps_its_key_too(store: SqlEventStore) -> None:
     head = recorded(store, HOME, opening())
-    outcomes, _ = store.commit([unit(HOME, 1, key=key("a"))], {HOME: head})
+    outcomes = append(store, [unit(HOME, 1, key=key("a"))], {HOME: head})
     assert committed(outcomes[0]) == head
     assert store.known(key("a")) == Known(key("a").fingerprint, HOME, 2, 1, 1)
 
@@ -236,16 +237,18 @@ def test_a_refused_command_learns_that_it_is_a_repeat(store: SqlEventStore) -> N
     store.commit([unit(HOME, 0, opening(), key=key("a"))], {HOME: None})
     units = [unit(HOME, 1, bought(1), key=key("b"))]
     lookups = [key("a"), key("b"), key("c")]
-    _, known = store.commit(units, {HOME: store.head(HOME)}, lookups)
-    assert known == {key("a"): store.known(key("a")), key("b"): store.known(key("b"))}
-    assert store.commit([], {}, [key("b", b"other")])[1] == {key("b", b"other"): store.known(key("b"))}
+    assert store.commit(units, {HOME: store.head(HOME)}, lookups).known == {
+        key("a"): store.known(key("a")),
+        key("b"): store.known(key("b")),
+    }
+    assert store.commit([], {}, [key("b", b"other")]).known == {key("b", b"other"): store.known(key("b"))}
 
 
 @pytest.mark.parametrize("text", ["nul\0", "half \ud800", "k" * (MAX_KEY_CHARS + 1)])
 def test_a_key_that_no_database_could_keep_is_refused(store: SqlEventStore, text: str) -> None:
-    outcomes, known = store.commit([unit(HOME, 0, opening(), key=key(text))], {HOME: None}, [key(text)])
-    assert refused(outcomes[0]) == "idempotency_key_not_valid"
-    assert known == {}
+    told = store.commit([unit(HOME, 0, opening(), key=key(text))], {HOME: None}, [key(text)])
+    assert refused(told.outcomes[0]) == "idempotency_key_not_valid"
+    assert told.known == {}
     assert store.known(key(text)) is None
 
 
@@ -262,8 +265,8 @@ def test_a_reservation_is_held_once(store: SqlEventStore) -> None:
         unit(OFFICE, 0, opening(OFFICE), claims=holds("f1", holder="t-9", scope=OFFICE)),
     ]
     store.commit(units, {HOME: None, OFFICE: None})
-    outcomes, _ = store.commit(
-        [unit(HOME, 1, bought(1), claims=holds("f0", "f1", "f2", holder="t-2"))], {HOME: store.head(HOME)}
+    outcomes = append(
+        store, [unit(HOME, 1, bought(1), claims=holds("f0", "f1", "f2", holder="t-2"))], {HOME: store.head(HOME)}
     )
     (outcome,) = outcomes
     assert refused(outcome) == "claim_taken"
@@ -278,7 +281,7 @@ def test_a_reservation_twice_in_one_batch_goes_to_the_first(store: SqlEventStore
         unit(HOME, 0, opening(), claims=holds("n", holder=HOME, scope=BOOK_NAMES)),
         unit(OFFICE, 0, opening(OFFICE), claims=holds("n", holder=OFFICE, scope=BOOK_NAMES)),
     ]
-    outcomes, _ = store.commit(units, {HOME: None, OFFICE: None})
+    outcomes = append(store, units, {HOME: None, OFFICE: None})
     committed(outcomes[0])
     assert refused(outcomes[1]) == "book_name_used"
     assert store.held(BOOK_NAMES, ["n"]) == {"n": HOME}
@@ -287,7 +290,7 @@ def test_a_reservation_twice_in_one_batch_goes_to_the_first(store: SqlEventStore
 
 def test_a_row_twice_in_one_unit_is_refused(store: SqlEventStore) -> None:
     claims = Claims(holds=((HOME, "f", "t-1"), (HOME, "f", "t-2")))
-    outcomes, _ = store.commit([unit(HOME, 0, opening(), claims=claims)], {HOME: None})
+    outcomes = append(store, [unit(HOME, 0, opening(), claims=claims)], {HOME: None})
     assert refused(outcomes[0]) == "claim_taken"
     assert store.held(HOME, ["f"]) == {}
 
@@ -298,7 +301,7 @@ def test_what_is_released_is_free_for_the_next_even_in_the_same_batch(store: Sql
         unit(HOME, 1, bought(1), claims=Claims(releases=((HOME, "t-1"),))),
         unit(HOME, 2, bought(2), claims=holds("f1", holder="t-2")),
     ]
-    outcomes, _ = store.commit(units, {HOME: store.head(HOME)})
+    outcomes = append(store, units, {HOME: store.head(HOME)})
     assert committed(outcomes[1]).version == 3
     assert store.held(HOME, ["f1", "f2"]) == {"f1": "t-2"}
 
@@ -306,7 +309,7 @@ def test_what_is_released_is_free_for_the_next_even_in_the_same_batch(store: Sql
 def test_a_name_is_given_up_and_taken_in_one_step(store: SqlEventStore) -> None:
     store.commit([unit(HOME, 0, opening(), claims=holds("old", holder=HOME, scope=BOOK_NAMES))], {HOME: None})
     claims = Claims(holds=((BOOK_NAMES, "new", HOME),), releases=((BOOK_NAMES, HOME),))
-    outcomes, _ = store.commit([unit(HOME, 1, bought(1), claims=claims)], {HOME: store.head(HOME)})
+    outcomes = append(store, [unit(HOME, 1, bought(1), claims=claims)], {HOME: store.head(HOME)})
     committed(outcomes[0])
     assert store.held(BOOK_NAMES, ["old", "new"]) == {"new": HOME}
 
@@ -319,7 +322,7 @@ def test_a_row_that_a_person_deleted_stays_taken_even_when_its_holder_is_release
     ]
     store.commit(units, {HOME: store.head(HOME)})
     assert store.held(HOME, ["f1"]) == {"f1": ""}
-    outcomes, _ = store.commit([unit(HOME, 3, bought(3), claims=holds("f1", holder="t-3"))], {HOME: store.head(HOME)})
+    outcomes = append(store, [unit(HOME, 3, bought(3), claims=holds("f1", holder="t-3"))], {HOME: store.head(HOME)})
     assert refused(outcomes[0]) == "claim_taken"
 
 
@@ -329,9 +332,17 @@ def test_a_refused_unit_leaves_every_reservation_as_it_was(store: SqlEventStore)
     large = bought(1, payee="x" * MAX_DATA_BYTES)
     taken = Claims(holds=((OFFICE, "g", "t-8"), (OFFICE, "g", "t-9")), releases=((HOME, "t-1"),))
     units = [unit(HOME, 1, large, claims=claims), unit(OFFICE, 0, opening(OFFICE), claims=taken)]
-    outcomes, _ = store.commit(units, {HOME: store.head(HOME), OFFICE: None})
+    outcomes = append(store, units, {HOME: store.head(HOME), OFFICE: None})
     assert [refused(outcome) for outcome in outcomes] == ["event_too_large", "claim_taken"]
     assert store.held(HOME, ["f1", "f2", "f3"]) == {"f1": "t-1"}
+
+
+def test_books_that_moved_are_named_even_where_every_command_was_refused(store: SqlEventStore) -> None:
+    old = recorded(store, HOME, opening())
+    office = recorded(store, OFFICE, opening(OFFICE))
+    recorded(store, HOME, bought(1))
+    assert store.commit([], {HOME: old, OFFICE: office}).moved == {HOME}
+    assert store.commit([], {HOME: None, OFFICE: office}).moved == {HOME}
 
 
 # Reading
@@ -359,8 +370,8 @@ def test_a_read_without_a_sensible_limit_is_a_defect(store: SqlEventStore, limit
 
 def test_a_unit_larger_than_any_chunk_is_written_whole(store: SqlEventStore) -> None:
     count = 12_000
-    outcomes, _ = store.commit(
-        [unit(HOME, 0, opening(), *[bought(number, "x" * 400) for number in range(count)])], {HOME: None}
+    outcomes = append(
+        store, [unit(HOME, 0, opening(), *[bought(number, "x" * 400) for number in range(count)])], {HOME: None}
     )
     assert committed(outcomes[0]).version == count + 1
     assert store.end() == count + 1

@@ -88,26 +88,26 @@ class _OnOurStore:
         return self._create()
 
 
-class TestApplicationRecorderOnSqlite(_OnOurStore, ApplicationRecorderTestCase):  # type: ignore[misc]
+class TestApplicationRecorderOnSqlite(_OnOurStore, ApplicationRecorderTestCase):
     database = "sqlite"
 
     def test_insert_subscribe(self) -> None:
         self.optional_test_insert_subscribe()
 
 
-class TestApplicationRecorderOnPostgres(_OnOurStore, ApplicationRecorderTestCase):  # type: ignore[misc]
+class TestApplicationRecorderOnPostgres(_OnOurStore, ApplicationRecorderTestCase):
     database = "postgresql"
 
     def test_insert_subscribe(self) -> None:
         self.optional_test_insert_subscribe()
 
 
-class TestAggregateRecorderOnSqlite(_OnOurStore, AggregateRecorderTestCase):  # type: ignore[misc]
+class TestAggregateRecorderOnSqlite(_OnOurStore, AggregateRecorderTestCase):
     database = "sqlite"
     adapter = OfAggregates
 
 
-class TestAggregateRecorderOnPostgres(_OnOurStore, AggregateRecorderTestCase):  # type: ignore[misc]
+class TestAggregateRecorderOnPostgres(_OnOurStore, AggregateRecorderTestCase):
     database = "postgresql"
     adapter = OfAggregates
 

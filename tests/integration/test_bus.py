@@ -33,6 +33,7 @@ from domain.ledger import (
     OpenAccount,
     Posting,
     RecordTransaction,
+    RenameAccount,
     TransactionAmended,
     TransactionId,
     VoidTransaction,
@@ -385,6 +386,38 @@ def test_units_judged_again_keep_their_order(open_house: OpenHouse) -> None:
     assert voided.result(WAIT_S).version == versions(here, home.book) - 1
     assert refusal(again).code == "transaction_not_standing", "the first of two equal units wins"
     assert third.result(WAIT_S).version == versions(here, home.book)
+
+
+def test_a_refusal_stays_one_when_what_came_behind_it_was_a_repeat(open_house: OpenHouse) -> None:
+    house = open_house()
+    home = home_in(house)
+    fun = AccountId(IDS.new())
+    house.ask(home.book, home.bought(1), key=key("k-1"))
+    early, opened, repeat = house.together(
+        home.book,
+        ([home.bought(2, account=fun)], asking()),
+        ([OpenAccount(fun, "Expenses:Fun")], asking()),
+        ([home.bought(1)], asking(key("k-1"))),
+    )
+    assert refusal(early).code == "account_unknown", "asked before the account was opened"
+    assert opened.result(WAIT_S).results[0].made == {"account_id": fun}
+    assert repeat.result(WAIT_S).replayed
+
+
+def test_a_refusal_that_rests_on_a_repeat_is_judged_again(open_house: OpenHouse) -> None:
+    house = open_house()
+    home = home_in(house)
+    fun, other = AccountId(IDS.new()), AccountId(IDS.new())
+    house.ask(home.book, OpenAccount(fun, "Expenses:Fun"), key=key("k-1"))
+    house.ask(home.book, RenameAccount(fun, "Expenses:Leisure"))
+    # Until its key is looked up, the repeat seems to take the name that the other one asks for.
+    repeat, opened = house.together(
+        home.book,
+        ([OpenAccount(AccountId(IDS.new()), "Expenses:Fun")], asking(key("k-1"))),
+        ([OpenAccount(other, "Expenses:Fun")], asking()),
+    )
+    assert repeat.result(WAIT_S).results[0].made == {"account_id": fun}
+    assert opened.result(WAIT_S).results[0].made == {"account_id": other}
 
 
 def test_two_programs_race_on_one_book_and_every_command_enters_once(open_house: OpenHouse) -> None:

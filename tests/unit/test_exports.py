@@ -22,7 +22,7 @@ from api.exports import beancount, hledger
 from api.exports import csv as csv_export
 from api.exports.content import Content, standing_accounts
 from commands.sample import LIVES, household
-from domain.book import Book, BookCommand, BookId, decide, evolve
+from domain.book import Book, BookCommand, BookId, OpenBook, decide, evolve
 from domain.ledger import (
     AccountId,
     Cost,
@@ -156,7 +156,8 @@ def sample(life_index: int) -> Content:
     """A sample household as the read models would tell it, folded here from its events."""
     life = LIVES[life_index]
     numbers = iter(range(10**6))
-    commands = household(life, 7, date(2026, 9, 17), BookId("b"), lambda: f"id-{next(numbers)}")
+    opening = OpenBook(BookId("b"), life.base, life.time_zone, AccountId("opening"), life.book)
+    commands = [opening, *household(life, 7, date(2026, 9, 17), lambda: f"id-{next(numbers)}")]
     book = Book()
     entries: list[Entry] = []
     rates: list[Rate] = []

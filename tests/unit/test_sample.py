@@ -11,9 +11,9 @@ import pytest
 from commands.sample import LIVES, SEED, household
 from commands.sample.brazil import BRAZIL
 from commands.sample.life import Life, bill_due, history
-from domain.book import Book, BookCommand, BookId, decide, evolve
+from domain.book import Book, BookCommand, BookId, OpenBook, decide, evolve
 from domain.budgets import month_later
-from domain.ledger import Kind, RecordTransaction
+from domain.ledger import AccountId, Kind, RecordTransaction
 from domain.prices import RecordPrice
 
 TODAY = date(2026, 9, 17)
@@ -22,7 +22,8 @@ BOTH = pytest.mark.parametrize("life", LIVES, ids=[life.book for life in LIVES])
 
 def commands_of(life: Life, until: date = TODAY, seed: int = SEED) -> list[BookCommand]:
     numbers = iter(range(100_000))
-    return household(life, seed, until, BookId("b"), lambda: f"id-{next(numbers)}")
+    opening = OpenBook(BookId("b"), life.base, life.time_zone, AccountId("opening"), life.book)
+    return [opening, *household(life, seed, until, lambda: f"id-{next(numbers)}")]
 
 
 def book_of(commands: list[BookCommand]) -> Book:

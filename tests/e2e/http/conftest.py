@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -34,7 +36,7 @@ class Doors:
 
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         async def send() -> httpx.Response:
-            transport = httpx.ASGITransport(app=self.app)  # type: ignore[arg-type]
+            transport = httpx.ASGITransport(app=self.app)
             async with httpx.AsyncClient(transport=transport, base_url=ADDRESS) as client:
                 return await client.request(method, path, **more)
 
@@ -115,15 +117,22 @@ def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     return told
 
 
+@contextmanager
+def house(folder: Path, now: datetime = NOW) -> Iterator[Doors]:
+    """The doors of the house whose books are in a folder, at a moment."""
+    with open_parts(Settings(data_dir=folder, now=now)) as parts:
+        doors = Doors(parts, create_app(parts))
+        try:
+            yield doors
+        finally:
+            doors.close()
+
+
 @pytest.fixture(scope="module")
 def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
     """One house for a file of tests; each has a book of its own in it."""
-    with open_parts(Settings(data_dir=tmp_path_factory.mktemp("house"), now=NOW)) as parts:
-        client = Doors(parts, create_app(parts))
-        try:
-            yield client
-        finally:
-            client.close()
+    with house(tmp_path_factory.mktemp("house")) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from api.http.commands import MAX_COMMANDS
-from api.http.doors import DOORS
+from api.http.doors import DOORS, Door
 from api.http.reading import MAX_BODY_BYTES
 from api.http.shapes import BatchAnswer, CommandAnswer
 from tests.e2e.http.conftest import Doors, Home, problem, spending
@@ -166,7 +169,7 @@ def test_a_renamed_book_is_found_by_its_new_name_alone(home: Home) -> None:
 # Batches
 
 
-def batch(atomic: bool, *commands: tuple[str, dict[str, object]]) -> dict[str, object]:
+def batch(atomic: bool, *commands: tuple[str, Mapping[str, object]]) -> dict[str, object]:
     return {"atomic": atomic, "commands": [{"type": name, "data": data} for name, data in commands]}
 
 
@@ -248,10 +251,9 @@ def test_a_batch_has_a_limit(home: Home) -> None:
 
 
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.name)
-def test_every_single_door_is_a_command_of_a_batch(home: Home, door: object) -> None:
+def test_every_single_door_is_a_command_of_a_batch(home: Home, door: Door[Any]) -> None:
     """A body that no door takes is refused by the door meant, which proves that it was found."""
-    name = door.name  # type: ignore[attr-defined]
-    answer = home.post("/commands", batch(True, (name, {"nothing-takes-this": 1})))
+    answer = home.post("/commands", batch(True, (door.name, {"nothing-takes-this": 1})))
     assert "nothing-takes-this" in problem(answer, 422, "body_not_valid")["params"]["fields"]
 
 
@@ -351,3 +353,8 @@ def test_a_full_queue_says_busy_and_when_to_come_back(home: Home, monkeypatch: p
     assert int(answer.headers["retry-after"]) >= 1
     results = home.post("/commands", batch(False, *[("record-transaction", spending())] * 2)).json()["results"]
     assert [result["problem"]["code"] for result in results] == ["busy", "busy"]
+
+
+def test_a_period_of_an_unknown_book_cannot_be_closed(home: Home) -> None:
+    nowhere = "/v1/books/01998b3c-52d1-7e0a-9c41-6f2d8e5b7a10"
+    problem(home.doors.post(f"{nowhere}/period-closings", {"through": "2026-08-31"}), 404, "book_unknown")

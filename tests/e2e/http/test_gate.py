@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -82,7 +81,7 @@ def test_a_defect_is_told_without_its_details(doors: Doors, caplog: pytest.LogCa
         raise ZeroDivisionError("a secret")
 
     gate = Gate(broken, bind=None, meter=Meter(), ids=TimeOrderedIds())
-    client = Doors(doors.parts, SimpleNamespace(__call__=gate) and gate)  # type: ignore[arg-type]
+    client = Doors(doors.parts, gate)  # type: ignore[arg-type]
     told = problem(client.get("/healthz"), 500, "internal_error")
     assert "secret" not in str(told)
     assert told["params"]["request"] in str(vars(caplog.records[-1]))
@@ -119,6 +118,15 @@ def status_of(gate: Gate, host: str) -> int:
 
     asyncio.run(ask())
     return int(sent[0]["status"])
+
+
+def test_more_requests_at_once_than_the_limit_are_told_to_come_back(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.http.gate.MAX_OPEN_REQUESTS", 0)
+    answer = doors.get("/v1/books")
+    problem(answer, 503, "busy")
+    assert int(answer.headers["retry-after"]) >= 1
 
 
 def test_loopback_is_told_from_what_others_can_reach() -> None:

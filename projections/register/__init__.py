@@ -1,0 +1,27 @@
+"""The register: the list of transactions, newest first, with the running balance of an account, and found by words.
+
+Each row is one state of a transaction with the versions from and until which it stood, so that the list can be read as
+it was known at any version. A page costs what it shows, not what the book holds.
+"""
+
+from __future__ import annotations
+
+from projections.register.asking import MAX_PAGE, MAX_SEARCH_WORDS, Entry, Page, span, transactions
+from projections.register.folding import apply, purge
+from projections.register.tables import NAME, VERSION, metadata
+from projections.register.words import words
+
+__all__ = [
+    "MAX_PAGE",
+    "MAX_SEARCH_WORDS",
+    "NAME",
+    "VERSION",
+    "Entry",
+    "Page",
+    "apply",
+    "metadata",
+    "purge",
+    "span",
+    "transactions",
+    "words",
+]
