@@ -21,6 +21,7 @@ from api.items import (
     budget_item,
     entry_item,
     flow_item,
+    imported_item,
     money,
     worth_item,
 )
@@ -30,12 +31,15 @@ from domain.budgets import Every, month_later
 from domain.errors import Rejected
 from domain.ledger import FIRST_DAY, LAST_DAY, AccountId, Kind
 from domain.money import Amount, Commodity
-from projections import accounts, balances, budgets, cash_flow, net_worth, register, timeline
+from projections import accounts, balances, budgets, cash_flow, imports, net_worth, register, timeline
 from projections.accounts import BookRow
 from streams.runner import ProjectionRunner
 
 MONTHS_TOLD = 12
 """Net worth and cash flow tell the last twelve months where no span is asked for."""
+
+MAX_PERIODS = 4_000
+"""The most periods of one answer: every day of almost eleven years."""
 
 PAGE_SIZE = 500
 """Transactions read at a time where more than a page is asked for."""
@@ -43,35 +47,47 @@ PAGE_SIZE = 500
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A question in its book: `as_of` and `today` are days of the book's zone; `known` is None for all versions."""
+    """A question in its book, which the read models hold up to `version`.
+
+    `as_of` and `today` are days of the book's zone; `known` is None for all versions.
+    """
 
     book: BookId
     row: BookRow
+    version: int
     as_of: date
     today: date
     known: int | None
 
 
 def frame_of(
-    connection: Connection, clock: Clock, book: BookId, as_of: date | None = None, known_on: str | None = None
+    connection: Connection,
+    clock: Clock,
+    row: BookRow,
+    version: int,
+    as_of: date | None = None,
+    known_on: str | None = None,
 ) -> Frame:
-    """The frame of a question; `book_unknown` where the read models have no such book."""
-    row = accounts.book(connection, book)
-    if row is None:
-        raise Rejected("book_unknown", book=book)
+    """The frame of a question about a book as `connection` sees it."""
     today = clock.now().astimezone(ZoneInfo(row.time_zone)).date()
     known = None
     if known_on is not None:
-        known = timeline.version_known_on(connection, book, moment(known_on, row.time_zone))
-    return Frame(book, row, as_of or today, today, known)
+        known = timeline.version_known_on(connection, row.book, moment(known_on, row.time_zone))
+    return Frame(row.book, row, version, as_of or today, today, known)
 
 
-def check_not_parked(connection: Connection, runner: ProjectionRunner, names: Sequence[str], book: BookId) -> None:
-    """`projection_parked` where one of these read models has put the book aside: its figures would be old."""
+def version_held(connection: Connection, runner: ProjectionRunner, names: Sequence[str], book: BookId) -> int:
+    """The version of a book that all these read models hold; 0 where one has nothing of it.
+
+    `projection_parked` where one has put the book aside: its figures would be old.
+    """
+    versions = []
     for name in names:
         head = runner.head(connection, name, book)
         if head is not None and head.parked is not None:
             raise Rejected("projection_parked", projection=name, book=book, version=head.version, reason=head.parked)
+        versions.append(0 if head is None else head.version)
+    return min(versions)
 
 
 def moment(text: str, time_zone: str) -> datetime:
@@ -92,8 +108,11 @@ def moment(text: str, time_zone: str) -> datetime:
 
 
 def span(first: date | None, last: date | None, frame: Frame) -> tuple[date, date]:
-    """The days asked for; where nothing is said, the last twelve months up to the frame's day."""
-    last = last or frame.as_of
+    """The days asked for; where nothing is said, the last twelve months up to the frame's day.
+
+    Days to come that only have a beginning are that one day.
+    """
+    last = last or max(frame.as_of, first or frame.as_of)
     first = first or month_later(last.replace(day=1), 1 - MONTHS_TOLD)
     for name, day in (("from", first), ("to", last)):
         if not FIRST_DAY <= day <= LAST_DAY:
@@ -146,37 +165,47 @@ def balance_items(connection: Connection, frame: Frame) -> list[Item]:
     return sorted([balance_item(row, names) for row in rows], key=lambda item: (item["account"], item["commodity"]))
 
 
-def transaction_items(
-    connection: Connection,
-    frame: Frame,
-    *,
-    account: str | None = None,
-    first: date | None = None,
-    last: date | None = None,
-    text: str | None = None,
-    limit: int | None = None,
-) -> Iterator[Item]:
-    """Transactions, newest first; at most `limit`, read page by page. Those to come only where `last` says so."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which transactions are asked for: of an account (its id or full name), between days, with words.
+
+    Those to come only where `last` or the frame's day says so.
+    """
+
+    account: str | None = None
+    first: date | None = None
+    last: date | None = None
+    text: str | None = None
+
+
+def transaction_page(
+    connection: Connection, frame: Frame, wanted: Wanted, limit: int, cursor: str | None = None
+) -> tuple[list[Item], str | None]:
+    """The next transactions, newest first, and the cursor of what follows."""
     names = names_of(connection, frame)
-    meant = None if account is None else account_meant(names, account)
+    page = register.transactions(
+        connection,
+        frame.book,
+        account=None if wanted.account is None else account_meant(names, wanted.account),
+        first=wanted.first,
+        last=wanted.last or frame.as_of,
+        text=wanted.text or None,
+        known=frame.known,
+        limit=limit,
+        cursor=cursor,
+    )
+    return [entry_item(entry, names) for entry in page.items], page.next
+
+
+def transaction_items(connection: Connection, frame: Frame, wanted: Wanted, limit: int) -> Iterator[Item]:
+    """At most `limit` transactions, newest first, read page by page."""
     cursor = None
-    while limit is None or limit > 0:
-        page = register.transactions(
-            connection,
-            frame.book,
-            account=meant,
-            first=first,
-            last=last or frame.as_of,
-            text=text or None,
-            known=frame.known,
-            limit=PAGE_SIZE if limit is None else min(limit, PAGE_SIZE),
-            cursor=cursor,
-        )
-        yield from [entry_item(entry, names) for entry in page.items]
-        cursor = page.next
+    while limit > 0:
+        items, cursor = transaction_page(connection, frame, wanted, min(limit, PAGE_SIZE), cursor)
+        yield from items
         if cursor is None:
             return
-        limit = None if limit is None else limit - len(page.items)
+        limit -= len(items)
 
 
 def worth_items(
@@ -190,6 +219,7 @@ def worth_items(
 def flow_items(connection: Connection, frame: Frame, first: date | None, last: date | None, every: Every) -> list[Item]:
     """What categories took in and gave out, by period and name; signs as posted."""
     since, until = span(first, last, frame)
+    _check_periods(since, until, every)
     names = names_of(connection, frame)
     rows = cash_flow.cash_flow(connection, frame.book, since, until, every, frame.known)
     items = [flow_item(row, names) for row in rows]
@@ -200,6 +230,12 @@ def budget_items(connection: Connection, frame: Frame, period: str | None) -> li
     names = names_of(connection, frame)
     rows = budgets.budgets(connection, frame.book, period_day(period, frame.as_of), frame.known)
     return sorted([budget_item(row, names) for row in rows], key=lambda item: (item["account"], item["budget_id"]))
+
+
+def import_items(connection: Connection, frame: Frame) -> list[Item]:
+    """The book's imports, oldest first."""
+    names = names_of(connection, frame)
+    return [imported_item(row, names) for row in imports.imports(connection, frame.book, frame.known)]
 
 
 def month_item(connection: Connection, frame: Frame) -> Item:
@@ -225,6 +261,12 @@ def month_item(connection: Connection, frame: Frame) -> Item:
         "in": _sums_item(sums, "in", units, base),
         "out": _sums_item(sums, "out", units, base),
     }
+
+
+def _check_periods(first: date, last: date, every: Every) -> None:
+    days = {Every.DAY: 1, Every.WEEK: 7, Every.MONTH: 28, Every.YEAR: 365}[every]
+    if (last - first).days // days > MAX_PERIODS:
+        raise Rejected("too_many_periods", first=first, last=last, limit=MAX_PERIODS)
 
 
 def _sums_item(sums: dict[tuple[str, str], int], way: str, units: dict[str, Commodity], base: str) -> list[Item]:

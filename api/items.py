@@ -22,11 +22,12 @@ from streams.contract import Envelope, instant_text
 
 if TYPE_CHECKING:
     from commands.answers import Answer
-    from commands.imports import ImportAnswer, Imported, Preview, Reason
+    from commands.imports import ImportAnswer, Preview, Reason
     from projections.accounts import AccountRow, BookRow
     from projections.balances import Balance
     from projections.budgets import BudgetLine
     from projections.cash_flow import Flow
+    from projections.imports import ImportRow
     from projections.net_worth import Worth
     from projections.register import Entry
 
@@ -219,20 +220,19 @@ def import_answer_item(answer: ImportAnswer) -> Item:
     }
 
 
-def imported_item(imported: Imported, names: AccountNames) -> Item:
+def imported_item(row: ImportRow, names: AccountNames) -> Item:
     """An import in a book's history; `account` is null where the file brought several, or accounts of its own."""
-    account = imported.account
     return {
-        "import_id": imported.import_id,
-        "format": imported.format,
-        "account": None if account is None else names.get(account, ""),
-        "account_id": account,
-        "file_name": imported.file_name,
-        "recorded": imported.recorded,
-        "skipped": imported.skipped,
-        "recorded_at": instant_text(imported.recorded_at),
-        "version": imported.version,
-        "undone": imported.undone,
+        "import_id": row.import_id,
+        "format": row.format,
+        "account": None if row.account is None else names.get(row.account, ""),
+        "account_id": row.account,
+        "file_name": row.file_name,
+        "recorded": row.recorded,
+        "skipped": row.skipped,
+        "recorded_at": instant_text(row.recorded_at),
+        "version": row.version,
+        "undone": row.undone is not None,
     }
 
 

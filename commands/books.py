@@ -26,7 +26,8 @@ def open_book(
 ) -> Future[Answer]:
     """Open a book under a name that no other book has, with what `then` happens to it, whole or not at all.
 
-    Its key is made first, and unmade where nothing was opened.
+    Its key is made first, and unmade where the book was surely not opened: a key that nothing uses does no harm, a
+    book without its key is lost.
     """
     if time_zone not in available_timezones():
         raise Rejected("time_zone_unknown", time_zone=time_zone[:100])
@@ -34,7 +35,8 @@ def open_book(
     bus.keys.create(book)
 
     def unmake_key(answer: Future[Answer]) -> None:
-        if answer.exception() is not None or answer.result().book != book:
+        failure = answer.exception()
+        if isinstance(failure, Rejected) or (failure is None and answer.result().book != book):
             bus.keys.destroy(book)
 
     try:

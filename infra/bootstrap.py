@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -62,13 +63,17 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
         )
 
 
+GC_AFTER_OBJECTS = 50_000
+"""Reading a large file or log makes millions of objects and no cycles: looking for those at the interpreter's default
+of 700 takes a quarter to a third of the time."""
+
 LOCAL_OWNER = "local"
 """Who asks in `local` mode: the one person who may reach the loopback address, or the files."""
 
 
 def main() -> None:
     """The console script `finshift`."""
-    # Many short-lived objects and no cycles on the hot path: collect them less often than the interpreter's default.
+    gc.set_threshold(GC_AFTER_OBJECTS, 20, 50)
     from api.cli import main as run_cli
 
     sys.exit(run_cli(_parts))

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from projections import accounts, balances, budgets, cash_flow, net_worth, register, timeline
+from projections import accounts, balances, budgets, cash_flow, imports, net_worth, register, timeline
 from projections.readmodel import ReadModel
 
-READ_MODELS: tuple[ReadModel, ...] = (accounts, timeline, balances, register, net_worth, cash_flow, budgets)
+READ_MODELS: tuple[ReadModel, ...] = (accounts, timeline, balances, register, net_worth, cash_flow, budgets, imports)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from commands.imports.pending import PendingImports
 from commands.imports.plan import NO_ANSWERS, Answers, Row, StatementPlan, Verdict
 from commands.imports.reading import MAX_IMPORT_BYTES, MAX_IMPORT_ROWS, Reason
-from commands.imports.service import ImportAnswer, Imported, ImportService, Preview
+from commands.imports.service import ImportAnswer, ImportService, Preview
 
 __all__ = [
     "MAX_IMPORT_BYTES",
@@ -21,7 +21,6 @@ __all__ = [
     "Answers",
     "ImportAnswer",
     "ImportService",
-    "Imported",
     "PendingImports",
     "Preview",
     "Reason",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -60,9 +60,6 @@ LOOK_TIMEOUT_S = 120.0
 COMMIT_TIMEOUT_S = 900.0
 """The longest wait for a group: the largest import behind another such."""
 
-LIST_BATCH_EVENTS = 5_000
-"""Events read at a time to list a book's imports."""
-
 MAX_FILE_NAME_CHARS = 200
 
 
@@ -98,21 +95,6 @@ class ImportAnswer:
     counts: Mapping[str, int]
     agreement: Reason | None
     replayed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """An import in a book's history; `undone` once it was taken back."""
-
-    import_id: ImportId
-    format: str
-    account: AccountId | None
-    file_name: str
-    recorded: int
-    skipped: int
-    recorded_at: datetime
-    version: int
-    undone: bool
 
 
 class ImportService:
@@ -202,32 +184,6 @@ class ImportService:
         """Forget a preview that is not wanted; without effect on what was committed."""
         if isinstance(self._pending.load(book, import_id), Upload):
             self._pending.drop(import_id)
-
-    def list(self, book: BookId) -> Sequence[Imported]:
-        """Every import of a book, oldest first, told by its log."""
-        found: dict[ImportId, Imported] = {}
-        version = 0
-        while batch := self._store.read_book(book, version, LIST_BATCH_EVENTS):
-            version = batch[-1].version
-            for recorded in batch:
-                match recorded.event:
-                    case ImportCommitted(import_id, format, account, count, skipped, file_name):
-                        found[import_id] = Imported(
-                            import_id,
-                            format,
-                            account,
-                            file_name,
-                            count,
-                            skipped,
-                            recorded.recorded_at,
-                            recorded.version,
-                            False,
-                        )
-                    case ImportUndone(import_id):
-                        found[import_id] = replace(found[import_id], undone=True)
-                    case _:
-                        pass  # speaks of no import
-        return list(found.values())
 
     # Planning
 

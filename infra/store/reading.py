@@ -116,7 +116,8 @@ class Log:
 def envelope(row: Stored) -> Envelope:
     """An event as it is stored and published."""
     *rest, prev_hash, hash_, data = row
-    return Envelope(*rest, bytes(prev_hash), bytes(hash_), bytes(data))
+    fields: list[Any] = [*rest, bytes(prev_hash), bytes(hash_), bytes(data)]
+    return Envelope(*fields)
 
 
 def _head(row: Any) -> Head:
@@ -125,7 +126,7 @@ def _head(row: Any) -> Head:
 
 
 def _recorded(row: Stored, keys: Keys) -> Recorded:
-    event_id, type_name, stream, version, position, recorded_at, *asked, prev_hash, hash_, data = row
+    event_id, type_name, stream, version, position, recorded_at, *rest, prev_hash, hash_, data = row
     try:
         event = decode(type_name, bytes(data), partial(keys.unseal, stream, event_id))
     except UnknownEventType as unknown:
@@ -134,5 +135,5 @@ def _recorded(row: Stored, keys: Keys) -> Recorded:
         # A broken seal, or data that is no event of its type; its text may hold what people wrote.
         told = f"its data is damaged ({type(error).__name__})"
         raise EventUnreadable(stream, version, position, told) from error
-    at = parse_instant(recorded_at)
-    return Recorded(event_id, stream, version, position, at, *asked, bytes(prev_hash), bytes(hash_), event)
+    fields: list[Any] = [parse_instant(recorded_at), *rest, bytes(prev_hash), bytes(hash_), event]
+    return Recorded(event_id, stream, version, position, *fields)

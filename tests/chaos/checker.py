@@ -80,7 +80,9 @@ def unbalanced(log: Iterable[sqlite3.Row]) -> list[str]:
         sums: Counter[str] = Counter()
         for posting in postings:
             weight = posting.get("cost") or posting.get("price")
-            amount, code = (weight["total"], weight["commodity"]) if weight else (posting["amount"], posting["commodity"])
+            amount, code = (
+                (weight["total"], weight["commodity"]) if weight else (posting["amount"], posting["commodity"])
+            )
             sums[code] += Decimal(amount)  # type: ignore[assignment]  # exact decimals, counted
         if any(sums.values()):
             faults.append(f"version {event['version']} of {event['stream']} leaves {dict(sums)}")

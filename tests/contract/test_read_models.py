@@ -35,7 +35,7 @@ from domain.ledger import (
 )
 from domain.money import Amount
 from domain.prices import RecordPrice
-from projections import READ_MODELS, accounts, balances, budgets, cash_flow, net_worth, register, timeline
+from projections import READ_MODELS, accounts, balances, budgets, cash_flow, imports, net_worth, register, timeline
 from projections.budgets import Pace
 from projections.net_worth import PriceRow
 from tests import servers
@@ -163,6 +163,31 @@ def test_a_purged_book_leaves_no_row_and_its_neighbour_all(house: House) -> None
         model.purge(house.connection, other)
         model.purge(house.connection, BookId("b-nobody"))
     assert rows(house.connection) == before
+
+
+# Imports
+
+
+def test_imports_are_told_with_what_became_of_them_as_it_was_known(house: House) -> None:
+    january, february = ImportId("i-1"), ImportId("i-2")
+    first = house.tell(ConcludeImport(january, "ofx", CHECKING, 0, 3, "january.ofx"))
+    second = house.tell(ConcludeImport(february, "beancount", None, 0, 0, ""))
+    undone = house.tell(UndoImport(january))
+
+    def told(known: int | None = None) -> list[tuple[ImportId, int, int | None]]:
+        return [(row.import_id, row.version, row.undone) for row in imports.imports(house.connection, BOOK, known)]
+
+    assert told(first - 1) == []
+    assert told(first) == [(january, first, None)]
+    assert told(second) == told(undone - 1) == [(january, first, None), (february, second, None)]
+    assert told() == [(january, first, undone), (february, second, None)]
+    told_first, told_second = imports.imports(house.connection, BOOK)
+    recorded_at = house.log.events[first - 1].recorded_at
+    assert told_first == imports.ImportRow(
+        january, first, recorded_at, "ofx", CHECKING, "january.ofx", recorded=0, skipped=3, undone=undone
+    )
+    assert (told_second.account, told_second.file_name) == (None, "")
+    assert imports.imports(house.connection, BookId("b-nobody")) == []
 
 
 # Accounts

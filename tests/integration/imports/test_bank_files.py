@@ -20,6 +20,7 @@ from domain.ledger import (
     LAST_DAY,
     AccountId,
     ClosePeriod,
+    ImportCommitted,
     OpenAccount,
     Posting,
     RecordTransaction,
@@ -254,11 +255,11 @@ def test_what_waits_on_the_disk_is_sealed(home: Desk, tmp_path: Path) -> None:
     assert b"Secret-Shop" not in stored
 
 
-def test_imports_are_listed_with_what_became_of_them(home: Desk) -> None:
-    first = home.bring(ofx(("05", "-1.00", "a")), "C:\\bank\\jan.ofx")
-    home.imports.undo(home.book, first.import_id, home.asked())
-    (listed,) = home.imports.list(home.book)
-    assert (listed.file_name, listed.recorded, listed.undone) == ("jan.ofx", 1, True)
+def test_an_import_is_named_after_its_file_and_not_after_its_folders(home: Desk) -> None:
+    done = home.bring(ofx(("05", "-1.00", "a")), "C:\\bank\\jan.ofx")
+    (concluded,) = [event.event for event in home.store.read_book(home.book, done.version - 1, 1)]
+    assert isinstance(concluded, ImportCommitted)
+    assert (concluded.file_name, concluded.recorded) == ("jan.ofx", 1)
 
 
 def test_an_unknown_row_to_skip_is_refused(home: Desk) -> None:
