@@ -169,13 +169,14 @@ def balance_items(connection: Connection, frame: Frame) -> list[Item]:
 class Wanted:
     """Which transactions are asked for: of an account (its id or full name), between days, with words.
 
-    Those to come only where `last` or the frame's day says so.
+    Those to come only where `last` or `as_of` says so; where both are said, the earlier counts.
     """
 
     account: str | None = None
     first: date | None = None
     last: date | None = None
     text: str | None = None
+    as_of: date | None = None
 
 
 def transaction_page(
@@ -193,6 +194,7 @@ def transaction_page(
         known=frame.known,
         limit=limit,
         cursor=cursor,
+        as_of=wanted.as_of,
     )
     return [entry_item(entry, names) for entry in page.items], page.next
 

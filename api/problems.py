@@ -11,7 +11,7 @@ from typing import Any
 
 from api.items import plain
 from commands.bus import Busy
-from commands.ports import KeyGone, StoreUnavailable
+from commands.ports import EventUnreadable, KeyGone, StoreUnavailable
 from domain.errors import Rejected
 from domain.sentences import sentence
 
@@ -49,9 +49,11 @@ _UNAVAILABLE = (
     "busy",
     "clock_ahead",
     "clock_behind",
+    "keys_missing",
     "outcome_unknown",
     "read_models_unavailable",
     "store_busy",
+    "store_damaged",
     "store_full",
     "store_newer",
     "store_read_only",
@@ -66,6 +68,8 @@ STATUS: dict[str, HTTPStatus] = {
     **dict.fromkeys(_CONFLICT, HTTPStatus.CONFLICT),
     **dict.fromkeys(_TOO_LARGE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     "content_encoding_unknown": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    # Asking again does not mend what is stored, which is what 503 would invite to.
+    "event_unreadable": HTTPStatus.INTERNAL_SERVER_ERROR,
     "internal_error": HTTPStatus.INTERNAL_SERVER_ERROR,
     **dict.fromkeys(_UNAVAILABLE, HTTPStatus.SERVICE_UNAVAILABLE),
     "min_version_not_reached": HTTPStatus.GATEWAY_TIMEOUT,
@@ -108,6 +112,8 @@ def refusal_of(error: BaseException) -> Rejected | None:
             return Rejected("busy", retry_after_s=wait)
         case StoreUnavailable(code=code, retry_after_s=wait):
             return Rejected(code, retry_after_s=wait)
+        case EventUnreadable(book=book, version=version, reason=reason):
+            return Rejected("event_unreadable", book=book, version=version, reason=reason)
         case KeyGone():
             return Rejected("book_erased")
         case _:

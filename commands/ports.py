@@ -129,9 +129,10 @@ class Told:
 class StoreUnavailable(Exception):
     """The store cannot answer; nothing is known to have changed.
 
-    `code`: `store_busy` (locked beyond the named limit), `store_read_only`, `store_full`, `store_unreachable`, or
-    `outcome_unknown`, where a commit was sent and its answer lost for longer than the look-up tries: the same command
-    with the same key finds out. `retry_after_s` is what to tell the client.
+    `code`: `store_busy` (locked beyond the named limit), `store_read_only`, `store_full`, `store_damaged`,
+    `store_unreachable`, `store_newer` (where it is opened), or `outcome_unknown`, where a commit was sent and its
+    answer lost for longer than the look-up tries: the same command with the same key finds out. `retry_after_s` is what
+    to tell the client.
     """
 
     def __init__(self, code: str, detail: str, retry_after_s: int = 1) -> None:
@@ -249,8 +250,6 @@ class Snapshots(Protocol):
         ...
 
     def save(self, book: BookId, head: Head, state: Book) -> None: ...
-
-    def drop(self, book: BookId) -> None: ...
 
 
 class Clock(Protocol):

@@ -99,6 +99,8 @@ SENTENCES: dict[str, str] = {
     "missing.",
     "directive_left_out": "The books keep nothing like a {directive}.",
     "event_too_large": "The transaction takes more than {limit_bytes} bytes. Shorten its texts, or split it.",
+    "event_unreadable": "Version {version} of the book cannot be read: {reason}. Where a newer release wrote it, "
+    "update Finshift; where it is damaged, restore the books from a backup.",
     "export_is_whole": "The event log is exported whole, up to its end. Leave --known-on out.",
     "file_not_readable": "{file} cannot be read: {reason}. Check its name and permissions.",
     "file_not_writable": "{file} cannot be written: {reason}. Choose another place.",
@@ -109,7 +111,7 @@ SENTENCES: dict[str, str] = {
     "format_unknown": "There is no format {format}. There are: {formats}.",
     "host_refused": "This server answers under the names of this machine only, not under {host}. Use the address that "
     "it printed when it started.",
-    "idempotency_key_not_valid": "An idempotency key is 1 to {limit} printable ASCII characters without spaces.",
+    "idempotency_key_not_valid": "An idempotency key is 1 to {limit} printable characters, in a header of ASCII alone.",
     "idempotency_key_reused": "This idempotency key was used for another request. Use a new key for a new command.",
     "import_committed": "The import {import_id} was committed already. Its rows are in the books.",
     "import_cut_in_half": "The file ends in the middle. Download it again; nothing of it was imported.",
@@ -125,6 +127,8 @@ SENTENCES: dict[str, str] = {
     "import_unknown": "There is no import {import_id} to undo or commit in this book. See the list of imports.",
     "internal_error": "Something went wrong on the server, and its log has the details under {request}. Whether the "
     "command was carried out is told by the same request with the same idempotency key.",
+    "keys_missing": "The store has events and its key file is not there. Put it back from its own backup; without it "
+    "no name, payee or memo can be read.",
     "label_not_valid": "{label} cannot stand among {field}: a label is 1 to 100 printable characters.",
     "limit_out_of_range": "The limit {limit} is negative, or beyond {limit_minor} of the smallest unit.",
     "log_broken": "The chain breaks at line {line}: {reason}. What stands there is not what was recorded; compare it "
@@ -167,6 +171,8 @@ SENTENCES: dict[str, str] = {
     "projection_parked": "The read model {projection} has put this book aside. Its reason stands in `finshift "
     "projections list`, and `finshift projections release` tries again.",
     "projection_unknown": "There is no read model {projection}. These are: {known}.",
+    "projections_stopped": "The read models stopped following the books, so the program ended: {reason}. Nothing that "
+    "was recorded is lost. Start it again; its log tells more.",
     "query_not_valid": "The question is not clear. See {fields}; /docs shows an example.",
     "read_models_unavailable": "The read models cannot be read right now. Ask again after {retry_after_s} s.",
     "request_not_valid": "The request could not be read: {reason}.",
@@ -188,6 +194,7 @@ SENTENCES: dict[str, str] = {
     "statement_without_currency": "Statement {statement} of the file does not tell its currency. Name an account that "
     "takes one.",
     "store_busy": "The store is in use by something slow. Ask the same again after {retry_after_s} s.",
+    "store_damaged": "The file that holds the books is damaged. Restore it from a backup.",
     "store_full": "The disk that holds the books is full. Make room, then ask the same again.",
     "store_newer": "The books were written by a newer release of Finshift. Update Finshift.",
     "store_read_only": "The books cannot be written: their file or disk is read-only. Allow writing, then ask "

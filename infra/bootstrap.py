@@ -23,6 +23,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
     from commands.books import finish_erasures
     from commands.bus import CommandBus
     from commands.imports import ImportService
+    from commands.ports import StoreUnavailable
     from infra.clock import FixedClock, SystemClock, TimeOrderedIds
     from infra.keys import KeyFile
     from infra.pending import SqlPendingImports
@@ -34,11 +35,17 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
 
     with ExitStack() as opened:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        keys_stood = settings.keys_file.exists()
         keys = KeyFile(settings.keys_file)
         clock = FixedClock(settings.now) if settings.now is not None else SystemClock()
         ids = TimeOrderedIds()
         store = SqlEventStore(settings.store_address, keys, clock, ids)
         opened.callback(store.close)
+        if not keys_stood and store.end():
+            settings.keys_file.unlink()
+            raise StoreUnavailable(
+                "keys_missing", f"the store has events, and their keys are not at {settings.keys_file}"
+            )
         finish_erasures(store, keys)
         read_models = open_read_models(settings.read_address, READ_MODELS)
         opened.callback(read_models.close)
@@ -80,12 +87,12 @@ def main() -> None:
 
 
 @contextmanager
-def _parts() -> Iterator[Parts]:
+def _parts(log_level: str) -> Iterator[Parts]:
     from infra.logs import set_up_logs
     from infra.settings import Settings
 
     settings = Settings()
-    set_up_logs(settings.log_level)
+    set_up_logs(settings.log_level or log_level)
     with open_parts(settings) as parts:
         yield parts
 

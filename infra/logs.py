@@ -13,6 +13,9 @@ import orjson
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
+_CHATTY = ("alembic", "uvicorn")
+"""What tells at INFO of each step of its own, which is nobody's business unless it goes wrong."""
+
 
 class JsonLines(logging.Formatter):
     """A record as one line: time, level, logger, message, the extra fields, the traceback."""
@@ -37,4 +40,6 @@ def set_up_logs(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(max(root.level, logging.WARNING))
     logging.getLogger("uvicorn.access").disabled = True  # a line a request is the metrics' business

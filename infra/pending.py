@@ -43,9 +43,6 @@ class SqlPendingImports:
     def drop(self, import_id: ImportId) -> None:
         self._delete(_ROW.import_id == import_id)
 
-    def drop_book(self, book: BookId) -> None:
-        self._delete(_ROW.book == book)
-
     def purge_before(self, at: datetime) -> None:
         self._delete(_ROW.created_at < instant_text(at))
 

@@ -46,7 +46,8 @@ class Settings(BaseSettings):
     auth: Auth = Auth.LOCAL
     local_bind: str | None = None
     """The address `serve` may bind beyond loopback in `local` mode, as in a container published on 127.0.0.1."""
-    log_level: str = "INFO"
+    log_level: str | None = None
+    """The least that is logged; unset, INFO where the program serves and WARNING where it does one thing and ends."""
 
     @field_validator("data_dir")
     @classmethod

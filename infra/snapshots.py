@@ -77,10 +77,6 @@ class SqlSnapshots:
             connection.execute(delete(snapshots).where(snapshots.c.book == book))
             connection.execute(insert(snapshots), values)
 
-    def drop(self, book: BookId) -> None:
-        with answering(), self._writing.begin() as connection:
-            connection.execute(delete(snapshots).where(snapshots.c.book == book))
-
 
 def _bound_to(book: BookId, head: Head) -> str:
     place = f"{head.version} {head.hash.hex()} {head.position} {instant_text(head.recorded_at)}"

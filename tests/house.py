@@ -98,9 +98,6 @@ class MortalSnapshots:
         if not self._store.is_dead:
             self._real.save(book, head, state)
 
-    def drop(self, book: BookId) -> None:
-        self._real.drop(book)
-
 
 class NoSnapshots:
     """Snapshots that were lost."""
@@ -109,8 +106,6 @@ class NoSnapshots:
         return None
 
     def save(self, book: BookId, head: Head, state: Book) -> None: ...
-
-    def drop(self, book: BookId) -> None: ...
 
 
 class MortalModels:

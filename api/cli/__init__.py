@@ -7,15 +7,13 @@ alone. Whatever goes wrong is told on standard error, with exit code 2 for bad i
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from api.parts import Parts
+    from api.cli.desk import OpenParts
 
 
-def main(open_parts: Callable[[], AbstractContextManager[Parts]]) -> int:
+def main(open_parts: OpenParts) -> int:
     """Run the command that the program was called with; its exit code. `open_parts` is called only where it is due."""
     from api.cli.program import run
 

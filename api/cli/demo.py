@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from api.cli.desk import asked, book_of, catch_up, confirm, parts_of
+from api.cli.desk import asked, book_of, catch_up, confirm, framing, parts_of
 from api.cli.options import Json, Yes
 from api.cli.telling import say, styled, write_items
 from domain.errors import Rejected
@@ -59,19 +59,18 @@ def remove(ctx: typer.Context, yes: Yes = False, as_json: Json = False) -> None:
 
 def make(parts: Parts) -> list[Item]:
     """The sample books, made where they are missing: each book's item, whether it is new, and its month."""
-    from api.figures import frame_of, month_item
+    from api.figures import month_item
     from api.items import book_item
     from commands.sample import LIVES, create
+    from projections import cash_flow, net_worth
 
     missing = [life for life in LIVES if _standing(parts, life.book) is None]
     for answer in [create(parts.bus, parts.ids, parts.clock, asked(parts), life) for life in missing]:
         answer.result()
-    catch_up(parts)
     items = []
     for life in LIVES:
-        book = book_of(parts, life.book)
-        with parts.read() as connection:
-            frame = frame_of(connection, parts.clock, book)
+        names = [net_worth.NAME, cash_flow.NAME]
+        with framing(parts, book_of(parts, life.book), names) as (connection, frame):
             made = {"made": life in missing}
             items.append({**book_item(frame.row), **made, **month_item(connection, frame)})
     return items

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import typer
 
@@ -31,16 +31,25 @@ QUIET_S = 0.5
 """Work that is over sooner shows no progress bar."""
 
 
+class OpenParts(Protocol):
+    """Builds the parts, and closes them behind the command."""
+
+    def __call__(self, log_level: str) -> AbstractContextManager[Parts]:
+        """`log_level`: the least that is logged, where the settings do not say."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What the program was started with: `open_parts` builds the parts and closes them behind the command."""
+    """What the program was started with."""
 
-    open_parts: Callable[[], AbstractContextManager[Parts]]
+    open_parts: OpenParts
 
 
-def parts_of(ctx: typer.Context) -> AbstractContextManager[Parts]:
+def parts_of(ctx: typer.Context, log_level: str = "WARNING") -> AbstractContextManager[Parts]:
+    """The parts; whoever runs a command sees its answer and no chatter, unless a `log_level` asks for more."""
     desk: Desk = ctx.obj
-    return desk.open_parts()
+    return desk.open_parts(log_level)
 
 
 def composed(text: str) -> str:
@@ -73,15 +82,25 @@ def framed(
     ctx: typer.Context, book: str, names: Sequence[str], as_of: date | None = None, known_on: str | None = None
 ) -> Iterator[tuple[Connection, Frame]]:
     """A connection to the read models `names`, all up to date, and the frame of a question about a book."""
-    from api.figures import check_not_parked, frame_of
+    with parts_of(ctx) as parts, framing(parts, book_of(parts, book), names, as_of, known_on) as both:
+        yield both
+
+
+@contextmanager
+def framing(
+    parts: Parts, book: BookId, names: Sequence[str], as_of: date | None = None, known_on: str | None = None
+) -> Iterator[tuple[Connection, Frame]]:
+    """As `framed`, of parts that are open."""
+    from api.figures import frame_of, version_held
     from projections import accounts
 
-    with parts_of(ctx) as parts:
-        meant = book_of(parts, book)
-        catch_up(parts)
-        with parts.read() as connection:
-            check_not_parked(connection, parts.runner, [*names, accounts.NAME], meant)
-            yield connection, frame_of(connection, parts.clock, meant, as_of, known_on)
+    catch_up(parts)
+    with parts.read() as connection:
+        version = version_held(connection, parts.runner, [*names, accounts.NAME], book)
+        row = accounts.book(connection, book)
+        if row is None:
+            raise Rejected("book_unknown", book=book)
+        yield connection, frame_of(connection, parts.clock, row, version, as_of, known_on)
 
 
 @contextmanager

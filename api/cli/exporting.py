@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.desk import book_of, catch_up, parts_of
+from api.cli.desk import book_of, framing, parts_of
 from api.cli.options import Book, Json, KnownOn
 from api.cli.telling import say, write_json
 from domain.errors import Rejected
@@ -63,8 +63,7 @@ def export(
 
 def _chunks(parts: Parts, book: str, format: str, known_on: str | None) -> Iterator[bytes]:
     from api.exports import WRITERS, Format, content_of, jsonl
-    from api.figures import check_not_parked, frame_of
-    from projections import accounts, net_worth, register
+    from projections import net_worth, register
 
     meant = book_of(parts, book)
     if format == Format.JSONL:
@@ -75,14 +74,8 @@ def _chunks(parts: Parts, book: str, format: str, known_on: str | None) -> Itera
             raise Rejected("book_unknown", book=book)
         yield from jsonl.lines(meant, lambda after, limit: parts.store.envelopes(meant, after, limit), head.version)
         return
-    catch_up(parts)
-    names = [accounts.NAME, register.NAME, net_worth.NAME]
-    with parts.read() as connection:
-        check_not_parked(connection, parts.runner, names, meant)
-        frame = frame_of(connection, parts.clock, meant, None, known_on)
-        at = parts.runner.head(connection, register.NAME, meant)
-        content = content_of(connection, frame, 0 if at is None else at.version)
-        for text in WRITERS[Format(format)](content):
+    with framing(parts, meant, [register.NAME, net_worth.NAME], None, known_on) as (connection, frame):
+        for text in WRITERS[Format(format)](content_of(connection, frame)):
             yield text.encode()
 
 

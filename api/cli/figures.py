@@ -54,12 +54,12 @@ def register(
     as_json: Json = False,
 ) -> None:
     """Transactions, newest first; of one account with its running balance."""
-    from api.figures import transaction_items
+    from api.figures import Wanted, transaction_items
     from projections.register import NAME
 
     with framed(ctx, book, [NAME], as_of, known_on) as (connection, frame):
         meant = None if account is None else composed(account)
-        items = transaction_items(connection, frame, account=meant, first=first, last=last, text=text, limit=limit)
+        items = transaction_items(connection, frame, Wanted(meant, first, last, text, as_of), limit)
         if as_json:
             write_items(items)
         elif account is None:

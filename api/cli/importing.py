@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.desk import asked, book_of, catch_up, composed, confirm, parts_of, working
-from api.cli.options import Account, Book, Json, Yes
+from api.cli.desk import asked, book_of, catch_up, composed, confirm, framed, parts_of, working
+from api.cli.options import Account, Book, Json, KnownOn, Yes
 from api.cli.telling import print_table, say, styled, write_items, write_json
 from domain.errors import Rejected
 
@@ -77,17 +77,13 @@ def import_file(
 
 
 @app.command("list")
-def list_imports(ctx: typer.Context, book: Book, as_json: Json = False) -> None:
+def list_imports(ctx: typer.Context, book: Book, known_on: KnownOn = None, as_json: Json = False) -> None:
     """Every import of a book, oldest first."""
-    from api.items import account_names, imported_item
-    from projections import accounts
+    from api.figures import import_items
+    from projections.imports import NAME
 
-    with parts_of(ctx) as parts:
-        meant = book_of(parts, book)
-        catch_up(parts)
-        with parts.read() as connection:
-            names = account_names(accounts.accounts(connection, meant))
-        items = [imported_item(imported, names) for imported in parts.imports.list(meant)]
+    with framed(ctx, book, [NAME], None, known_on) as (connection, frame):
+        items = import_items(connection, frame)
     if as_json:
         write_items(items)
         return

@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import typer
 from typer.exceptions import TyperException
 
 from api.cli import books, checking, demo, exporting, figures, importing, projecting, serving
-from api.cli.desk import Desk
-
-if TYPE_CHECKING:
-    from api.parts import Parts
+from api.cli.desk import Desk, OpenParts
 
 BAD_INPUT, FAILURE = 2, 1
 
-FAILURES = frozenset({"address_not_free", "log_broken", "projection_differs", "projection_parked"})
+FAILURES = frozenset(
+    {"address_not_free", "log_broken", "projection_differs", "projection_parked", "projections_stopped"}
+)
 """Refusals that tell of something in the way or broken, rather than of something badly asked."""
 
 app = typer.Typer(
@@ -50,7 +47,7 @@ app.add_typer(projecting.app, name="projections")
 app.command("verify")(checking.verify)
 
 
-def run(arguments: Sequence[str], open_parts: Callable[[], AbstractContextManager[Parts]]) -> int:
+def run(arguments: Sequence[str], open_parts: OpenParts) -> int:
     """Run one command; its exit code."""
     as_json = "--json" in arguments
     try:

@@ -24,16 +24,19 @@ def serve(
         bool, typer.Option("--demo", help="With the sample household, made where it is missing.")
     ] = False,
 ) -> None:
-    """Serve the HTTP API; it tells where, and ends on Ctrl-C without losing what it accepted."""
+    """Serve the HTTP API; it tells where, and ends on Ctrl-C without losing what it accepted.
+
+    It also ends, with code 1, where the projections cannot go on.
+    """
     from api.cli import demo
+    from api.following import Following
     from api.http.app import create_app
     from api.http.server import serve as serve_http
 
-    with parts_of(ctx) as parts:
+    with parts_of(ctx, log_level="INFO") as parts:
         households = demo.make(parts) if with_demo else []
         catch_up(parts)
-        stop = threading.Event()
-        following = threading.Thread(target=parts.runner.run, args=(stop,), name="projections")
+        following = Following(parts.runner)
         following.start()
         is_served = threading.Event()
 
@@ -48,14 +51,16 @@ def serve(
 
         try:
             with _signals_ending_the_server_alone(is_served):
-                serve_http(create_app(parts), host, port, ready)
+                serve_http(create_app(parts, following.fault), host, port, ready)
         except SystemExit:
             if is_served.is_set():
                 raise
             raise Rejected("address_not_free", host=host, port=port) from None
         finally:
-            stop.set()
-            following.join()
+            following.end()
+        fault = following.fault()
+        if fault is not None:
+            raise Rejected("projections_stopped", reason=fault)
 
 
 @contextmanager

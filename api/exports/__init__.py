@@ -33,12 +33,12 @@ WRITERS: dict[Format, Callable[[Content], Iterator[str]]] = {
 """The formats that are written from the read models; `jsonl` is the log itself."""
 
 
-def content_of(connection: Connection, frame: Frame, version: int) -> Content:
-    """All that stands in a book, in the frame; `version` is what the read models hold of it."""
+def content_of(connection: Connection, frame: Frame) -> Content:
+    """All that stands in a book, in the frame."""
     return Content(
         name=frame.row.name,
         base=frame.row.base,
-        version=version if frame.known is None else min(frame.known, version),
+        version=frame.version if frame.known is None else min(frame.known, frame.version),
         commodities=accounts.commodities(connection, frame.book),
         accounts=standing_accounts(accounts.accounts(connection, frame.book, frame.known)),
         rates=net_worth.prices(connection, frame.book, frame.known),

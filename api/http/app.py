@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -31,7 +32,7 @@ from api.http.queries import add_query_doors
 from api.http.questions import Reader
 from api.parts import Parts
 from commands.bus import Busy
-from commands.ports import KeyGone, StoreUnavailable
+from commands.ports import EventUnreadable, KeyGone, StoreUnavailable
 from domain.errors import Rejected
 
 
@@ -69,8 +70,12 @@ class Api(FastAPI):
         return {word: route for word, route in words.items() if "/" not in word and "{" not in word}
 
 
-def create_app(parts: Parts) -> Api:
-    """The HTTP API over these parts. `close_app` ends its threads; `serve` does so."""
+Fault = Callable[[], str | None]
+"""Why the program cannot go on; None while it can."""
+
+
+def create_app(parts: Parts, fault: Fault = lambda: None) -> Api:
+    """The HTTP API over these parts. `close_app` ends its threads; `serve` does so, and ends where there is a fault."""
     app = Api(
         title="Finshift",
         version=_version(),
@@ -82,6 +87,7 @@ def create_app(parts: Parts) -> Api:
     meter = Meter()
     meter.registry.register(PartsCollector(parts))
     app.state.parts = parts
+    app.state.fault = fault
     app.state.meter = meter
     app.state.reader = Reader(parts)
     app.state.importing = Lane("importing", MAX_AT_ONCE, MAX_TAKEN)
@@ -94,7 +100,7 @@ def create_app(parts: Parts) -> Api:
     add_pages(app.router)
     describe(app)
     app.entrance = Gate(app.dispatch, bind=parts.settings.local_bind, meter=meter, ids=parts.ids)
-    for kind in (Rejected, Busy, StoreUnavailable, KeyGone, ValidationError):
+    for kind in (Rejected, Busy, StoreUnavailable, EventUnreadable, KeyGone, ValidationError):
         app.add_exception_handler(kind, _refused)
     app.add_exception_handler(RequestValidationError, _question_refused)
     app.add_exception_handler(HTTPException, _not_routed)

@@ -6,9 +6,6 @@ on by the loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.datastructures import FormData, UploadFile
@@ -19,21 +16,16 @@ from starlette.types import Message
 
 from api.http import bodies, shapes
 from api.http.answering import REPLAYED, Written, json_response, version_header
-from api.http.asking import Asks, asked, is_id, principal
+from api.http.asking import asked, principal
 from api.http.commands import book_of
 from api.http.describing import Operation, add_operation
 from api.http.lanes import Lane
-from api.http.queries import Reads
-from api.http.questions import Cursor, Limit, page_of, place_of, question_of
 from api.http.reading import Disconnected, drain, fingerprint, idempotency_key, parse_json, read_body
-from api.items import account_names, import_answer_item, imported_item, preview_item
+from api.items import import_answer_item, preview_item
 from api.parts import Parts
-from commands.books import resolve_book
 from commands.imports import MAX_IMPORT_BYTES, MAX_IMPORT_ROWS, Answers, ImportAnswer
-from domain.book import BookId
 from domain.errors import Rejected
 from domain.ledger import ImportId
-from projections import accounts
 
 MAX_UPLOAD_BYTES = MAX_IMPORT_BYTES + 64 * 1024
 """A file of the largest size, its fields and what multipart puts around them."""
@@ -109,32 +101,6 @@ def add_import_doors(router: APIRouter, parts: Parts, lane: Lane) -> None:
         ("/{import_id}/undo", undo, _UNDO),
     ):
         add_operation(router, "POST", f"/v1/books/{{book}}/imports{path}", endpoint, operation)
-    add_operation(router, "GET", "/v1/books/{book}/imports", _listing(lane), _LIST)
-
-
-def _listing(lane: Lane) -> Callable[..., Any]:
-    async def list_imports(
-        request: Request, book: str, who: Asks, reader: Reads, limit: Limit = None, cursor: Cursor = None
-    ) -> Response:
-        parts = reader.parts
-        question = question_of(request)
-        place = place_of(cursor, question)
-
-        def ask() -> Written:
-            found = BookId(book) if is_id(book) else resolve_book(parts.store, parts.keys, book)
-            head = parts.store.head(found)
-            if head is None:
-                raise Rejected("book_unknown", book=book[:100])
-            with parts.read() as connection:
-                names = account_names(accounts.accounts(connection, found))
-            items = [imported_item(imported, names) for imported in parts.imports.list(found)]
-            page = page_of(items, limit, place, head.version, question)
-            return json_response({"items": page.items, "next": page.next}, [version_header(head.version)])
-
-        # The list is told by the log, so it takes its turn with the imports and not with quick questions.
-        return await lane.turn(ask)
-
-    return list_imports
 
 
 async def _received(request: Request) -> FormData:
@@ -244,13 +210,4 @@ _UNDO = Operation(
     body_example={},
     is_command=True,
     tags=["imports"],
-)
-_LIST = Operation(
-    "list_imports",
-    "The book's imports, oldest first",
-    200,
-    {"items": [shapes.ImportedOut.EXAMPLE], "next": None},
-    shapes.Page[shapes.ImportedOut],
-    tags=["imports"],
-    problems=(404, 422, 503),
 )

@@ -1,7 +1,7 @@
 """Doors for whoever runs the program: is it alive, can it work, what does it measure.
 
-Alive costs nothing and asks nobody. Ready tells the truth about the parts: the store answers, the read models are near
-its end.
+Alive costs nothing and asks nobody. Ready tells the truth about the parts: the store answers, commands are taken, the
+read models follow and are near its end.
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ async def ready(request: Request) -> Response:
         # Not on the readers' threads: what keeps them busy must not hide from whoever asks.
         told = await asyncio.wait_for(asyncio.to_thread(_readiness, parts), MAX_CHECK_S)
     except TimeoutError:
-        told = {"ready": False, "store": "no answer", "position": None, "projections": []}
+        told = _readiness_item("the store does not answer", "no answer", None, [])
+    fault = request.app.state.fault()
+    if fault is not None:
+        told |= {"ready": False, "reason": f"the projections stopped: {fault}"}
     return json_response(told, [], 200 if told["ready"] else 503)
 
 
@@ -48,11 +51,11 @@ def _readiness(parts: Parts) -> Item:
     try:
         position = parts.store.end()
     except StoreUnavailable as error:
-        return {"ready": False, "store": error.code, "position": None, "projections": []}
+        return _readiness_item("the store cannot be read", error.code, None, [])
     try:
         statuses = parts.runner.status()
     except (SQLAlchemyError, StoreUnavailable):
-        return {"ready": False, "store": "reachable", "position": position, "projections": []}
+        return _readiness_item("the read models cannot be read", "reachable", position, [])
     projections = [
         {
             "name": status.name,
@@ -63,8 +66,22 @@ def _readiness(parts: Parts) -> Item:
         }
         for status in statuses
     ]
-    is_near = all(status.lag <= MAX_READY_LAG_EVENTS for status in statuses)
-    return {"ready": is_near, "store": "reachable", "position": position, "projections": projections}
+    reason = None
+    if not parts.bus.is_open:
+        reason = "no command is taken"
+    elif any(status.lag > MAX_READY_LAG_EVENTS for status in statuses):
+        reason = "the read models are catching up"
+    return _readiness_item(reason, "reachable", position, projections)
+
+
+def _readiness_item(reason: str | None, store: str, position: int | None, projections: list[Item]) -> Item:
+    return {
+        "ready": reason is None,
+        "reason": reason,
+        "store": store,
+        "position": position,
+        "projections": projections,
+    }
 
 
 async def metrics(request: Request) -> Response:
@@ -91,7 +108,7 @@ def add_operation_doors(router: APIRouter) -> None:
     )
     able = Operation(
         "tell_readiness",
-        "Whether it can work: the store answers and the read models are near its end",
+        "Whether it can work: the store answers, commands are taken, the read models are near its end",
         200,
         shapes.ReadyOut.EXAMPLE,
         shapes.ReadyOut,

@@ -7,13 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from sqlalchemy import Connection
 from starlette.responses import Response
 
+from api.figures import (
+    Frame,
+    Wanted,
+    account_items,
+    balance_items,
+    budget_items,
+    flow_items,
+    import_items,
+    transaction_page,
+    worth_items,
+)
 from api.http import shapes
 from api.http.answering import json_response
 from api.http.asking import Asks
@@ -23,35 +33,16 @@ from api.http.questions import (
     PAGE_SIZE,
     Asking,
     Cursor,
-    Frame,
     Limit,
     Page,
     Reader,
-    names_of,
     page_of,
     place_of,
     question_of,
-    span,
 )
-from api.items import (
-    Item,
-    account_item,
-    balance_item,
-    book_item,
-    budget_item,
-    entry_item,
-    flow_item,
-    worth_item,
-)
-from domain.budgets import Every, month_later
-from domain.errors import Rejected
-from projections import accounts, balances, budgets, cash_flow, net_worth, register
-
-MAX_PERIODS = 4_000
-"""The most periods of one answer: every day of almost eleven years."""
-
-MONTHS_TOLD = 12
-"""Net worth and cash flow tell the last twelve months where no span is asked for."""
+from api.items import Item, book_item
+from domain.budgets import Every
+from projections import accounts, balances, budgets, cash_flow, imports, net_worth, register
 
 From = Annotated[Day | None, Query(alias="from", description="The first day.")]
 To = Annotated[Day | None, Query(description="The last day; `as_of` where it is left out.")]
@@ -102,22 +93,13 @@ async def tell_book(request: Request, asking: Asking, reader: Reads) -> Response
 async def list_accounts(
     request: Request, asking: Asking, reader: Reads, limit: Limit = None, cursor: Cursor = None
 ) -> Response:
-    def tell(connection: Connection, frame: Frame) -> list[Item]:
-        rows = accounts.accounts(connection, frame.book, frame.known)
-        return [account_item(row) for row in sorted(rows, key=lambda row: row.name)]
-
-    return await _figures(request, reader, (accounts.NAME,), asking, limit, cursor, tell)
+    return await _figures(request, reader, (accounts.NAME,), asking, limit, cursor, account_items)
 
 
 async def list_balances(
     request: Request, asking: Asking, reader: Reads, limit: Limit = None, cursor: Cursor = None
 ) -> Response:
-    def tell(connection: Connection, frame: Frame) -> list[Item]:
-        names = names_of(connection, frame)
-        rows = balances.balances(connection, frame.book, frame.as_of, frame.known)
-        return sorted([balance_item(row, names) for row in rows], key=lambda item: (item["account"], item["commodity"]))
-
-    return await _figures(request, reader, (balances.NAME,), asking, limit, cursor, tell)
+    return await _figures(request, reader, (balances.NAME,), asking, limit, cursor, balance_items)
 
 
 async def list_transactions(
@@ -132,22 +114,10 @@ async def list_transactions(
     limit: Limit = None,
     cursor: Cursor = None,
 ) -> Response:
+    wanted = Wanted(account, first, to, text, asking.as_of)
+
     def ask(connection: Connection, frame: Frame) -> Page:
-        names = names_of(connection, frame)
-        page = register.transactions(
-            connection,
-            frame.book,
-            account=None if account is None else _account_id(names, account),
-            first=first,
-            # A question about days to come says so: by `to`, or by `as_of`.
-            last=to if to is not None else frame.as_of,
-            text=text or None,
-            known=frame.known,
-            limit=limit or PAGE_SIZE,
-            cursor=cursor,
-            as_of=asking.as_of,
-        )
-        return Page([entry_item(entry, names) for entry in page.items], page.next)
+        return Page(*transaction_page(connection, frame, wanted, limit or PAGE_SIZE, cursor))
 
     return await reader.answer((register.NAME,), asking, ask)
 
@@ -163,9 +133,7 @@ async def tell_net_worth(
     cursor: Cursor = None,
 ) -> Response:
     def tell(connection: Connection, frame: Frame) -> list[Item]:
-        since, until = span(first, to, _last_months(frame.as_of))
-        rows = net_worth.net_worth(connection, frame.book, since, until, every, frame.row.base, frame.known)
-        return [worth_item(row) for row in rows]
+        return worth_items(connection, frame, first, to, every)
 
     return await _figures(request, reader, (net_worth.NAME,), asking, limit, cursor, tell)
 
@@ -181,12 +149,7 @@ async def tell_cash_flow(
     cursor: Cursor = None,
 ) -> Response:
     def tell(connection: Connection, frame: Frame) -> list[Item]:
-        since, until = span(first, to, _last_months(frame.as_of))
-        _check_periods(since, until, every)
-        names = names_of(connection, frame)
-        rows = cash_flow.cash_flow(connection, frame.book, since, until, every, frame.known)
-        items = [flow_item(row, names) for row in rows]
-        return sorted(items, key=lambda item: (item["period"], item["account"], item["commodity"]))
+        return flow_items(connection, frame, first, to, every)
 
     return await _figures(request, reader, (cash_flow.NAME,), asking, limit, cursor, tell)
 
@@ -203,44 +166,15 @@ async def list_budgets(
     cursor: Cursor = None,
 ) -> Response:
     def tell(connection: Connection, frame: Frame) -> list[Item]:
-        names = names_of(connection, frame)
-        rows = budgets.budgets(connection, frame.book, _day_of(period, frame.as_of), frame.known)
-        return sorted([budget_item(row, names) for row in rows], key=lambda item: (item["account"], item["budget_id"]))
+        return budget_items(connection, frame, period)
 
     return await _figures(request, reader, (budgets.NAME,), asking, limit, cursor, tell)
 
 
-def _account_id(names: dict[Any, str], text: str) -> Any:
-    """The account that an id or a full name means, as known at the question's version."""
-    if text in names:
-        return text
-    for account, name in names.items():
-        if name == text:
-            return account
-    raise Rejected("account_unknown", account=text[:250])
-
-
-def _last_months(until: date) -> tuple[date, date]:
-    return month_later(until.replace(day=1), 1 - MONTHS_TOLD), until
-
-
-def _check_periods(first: date, last: date, every: Every) -> None:
-    days = {Every.DAY: 1, Every.WEEK: 7, Every.MONTH: 28, Every.YEAR: 365}[every]
-    if (last - first).days // days > MAX_PERIODS:
-        raise Rejected("too_many_periods", first=first, last=last, limit=MAX_PERIODS)
-
-
-def _day_of(period: str | None, otherwise: date) -> date:
-    """A day of the period that is meant. A month means the period that begins in it, which holds its last day."""
-    if period is None:
-        return otherwise
-    try:
-        if len(period) == 7:
-            return month_later(date.fromisoformat(f"{period}-01"), 1) - timedelta(days=1)
-        return date.fromisoformat(period)
-    except ValueError:
-        reason = "a day as YYYY-MM-DD or a month as YYYY-MM is expected"
-        raise Rejected("query_not_valid", fields=["period"], reasons={"period": reason}) from None
+async def list_imports(
+    request: Request, asking: Asking, reader: Reads, limit: Limit = None, cursor: Cursor = None
+) -> Response:
+    return await _figures(request, reader, (imports.NAME,), asking, limit, cursor, import_items)
 
 
 def add_query_doors(router: APIRouter) -> None:
@@ -270,9 +204,11 @@ def add_query_doors(router: APIRouter) -> None:
             "Budgets in their periods: limit, spent, left",
             shapes.BudgetOut,
         ),
+        (f"{book}/imports", list_imports, "list_imports", "The book's imports, oldest first", shapes.ImportedOut),
         ("/v1/books", list_books, "list_books", "All books", shapes.BookOut),
     ):
         page = {"items": [shape.EXAMPLE], "next": None}
-        add_operation(router, "GET", path, endpoint, Operation(name, summary, 200, page, shapes.Page[shape]))  # type: ignore[valid-type]
+        operation = Operation(name, summary, 200, page, shapes.Page[shape])  # type: ignore[valid-type]
+        add_operation(router, "GET", path, endpoint, operation)
     one = Operation("tell_book", "A book", 200, shapes.BookOut.EXAMPLE, shapes.BookOut)
     add_operation(router, "GET", book, tell_book, one)

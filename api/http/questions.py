@@ -10,14 +10,14 @@ import base64
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Any
-from zoneinfo import ZoneInfo
+from datetime import date
+from typing import Annotated
 
 import orjson
 from fastapi import Depends, Query, Request
 from sqlalchemy import Connection
 
+from api.figures import Frame, frame_of, version_held
 from api.http.answering import Written, json_response, version_header
 from api.http.asking import Asks, is_id
 from api.http.bodies import Day
@@ -27,9 +27,7 @@ from api.parts import Parts
 from commands.books import resolve_book
 from domain.book import BookId
 from domain.errors import Rejected
-from domain.ledger import FIRST_DAY, LAST_DAY
 from projections import accounts, timeline
-from projections.accounts import BookRow
 
 MAX_READERS = 4
 """Threads that read at once: as many as two cores can keep busy, and no more than the read models' connections."""
@@ -71,24 +69,14 @@ async def _asked(
         int | None, Query(ge=0, description="Answer only when the read models hold this version of the book.")
     ] = None,
 ) -> Asked:
+    if known_on is not None and "T" in known_on:
+        known_on = known_on.strip().replace(" ", "+")  # as which a plus sign that was not escaped arrives
     return Asked(book, as_of, known_on, min_version)
 
 
 Asking = Annotated[Asked, Depends(_asked)]
 Limit = Annotated[int | None, Query(ge=1, le=MAX_PAGE_SIZE, description="How many items at most.")]
 Cursor = Annotated[str | None, Query(max_length=1_000, description="`next` of the page before.")]
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A question in its book: `as_of` and `today` are days of the book's zone; `known` is None for all versions."""
-
-    book: BookId
-    row: BookRow
-    version: int
-    as_of: date
-    today: date
-    known: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,27 +136,14 @@ class Reader:
         parts = self.parts
         book = BookId(asked.book) if is_id(asked.book) else resolve_book(parts.store, parts.keys, asked.book)
         with parts.read() as connection:
-            version = self._version(connection, names, book)
+            version = version_held(connection, parts.runner, names, book)
             if asked.min_version is not None and version < asked.min_version:
                 raise _NotThere(book, asked.min_version)
             row = accounts.book(connection, book)
             if row is None:
                 raise self._missing(asked, book, version)
-            told = ask(connection, _framed(connection, parts, asked, row, version))
+            told = ask(connection, frame_of(connection, parts.clock, row, version, asked.as_of, asked.known_on))
         return json_response(told, [version_header(version)])
-
-    def _version(self, connection: Connection, names: Sequence[str], book: BookId) -> int:
-        """The book's version that all these read models hold; `projection_parked` where one has put it aside."""
-        version: int | None = None
-        for name in names:
-            head = self.parts.runner.head(connection, name, book)
-            if head is not None and head.parked is not None:
-                raise Rejected(
-                    "projection_parked", projection=name, book=book, version=head.version, reason=head.parked
-                )
-            reached = 0 if head is None else head.version
-            version = reached if version is None else min(version, reached)
-        return version or 0
 
     def _missing(self, asked: Asked, book: BookId, version: int) -> Exception:
         """Why the read models do not have a book: it is just being opened, was erased, or is none."""
@@ -176,44 +151,6 @@ class Reader:
         if head is None:
             return Rejected("book_unknown", book=asked.book[:100])
         return Rejected("book_erased") if version > 0 else _NotThere(book, 1)
-
-
-def _framed(connection: Connection, parts: Parts, asked: Asked, row: BookRow, version: int) -> Frame:
-    today = parts.clock.now().astimezone(ZoneInfo(row.time_zone)).date()
-    known = None
-    if asked.known_on is not None:
-        known = timeline.version_known_on(connection, row.book, _instant(asked.known_on, row.time_zone))
-    return Frame(row.book, row, version, asked.as_of or today, today, known)
-
-
-def _instant(text: str, time_zone: str) -> datetime:
-    """An instant as written, or the last moment of a date in the book's zone."""
-    # A plus sign that was not escaped arrives as a space.
-    text = text.strip().replace(" ", "+") if "T" in text else text.strip()
-    try:
-        if len(text) == 10:
-            following = min(date.fromisoformat(text), LAST_DAY) + timedelta(days=1)
-            midnight = datetime.combine(following, time(), ZoneInfo(time_zone))
-            return midnight.astimezone(UTC) - timedelta(microseconds=1)
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
-        reason = "an instant with its zone, such as 2026-09-14T18:00:00Z, or a date is expected"
-        raise Rejected("query_not_valid", fields=["known_on"], reasons={"known_on": reason})
-    return instant.astimezone(UTC)
-
-
-def span(first: date | None, last: date | None, otherwise: tuple[date, date]) -> tuple[date, date]:
-    """The days asked for, or those that a question is about when it does not say."""
-    first = first if first is not None else min(otherwise[0], last or otherwise[0])
-    last = last if last is not None else max(otherwise[1], first)
-    for name, day in (("from", first), ("to", last)):
-        if not FIRST_DAY <= day <= LAST_DAY:
-            raise Rejected("date_out_of_range", date=day, first=FIRST_DAY, last=LAST_DAY, field=name)
-    if first > last:
-        raise Rejected("query_not_valid", fields=["from", "to"], reasons={"from": "it is after `to`"})
-    return first, last
 
 
 # Pages of figures, which are read whole and told in parts
@@ -260,8 +197,3 @@ def question_of(request: Request) -> str:
     """What a request asks, without where in the answer it is: pages of one question share it."""
     rest = sorted((n, v) for n, v in request.query_params.multi_items() if n not in ("cursor", "limit", "min_version"))
     return repr((request.url.path, rest))
-
-
-def names_of(connection: Connection, frame: Frame) -> dict[Any, str]:
-    """Account names as known at the version that the question is about."""
-    return {row.account: row.name for row in accounts.accounts(connection, frame.book, frame.known)}

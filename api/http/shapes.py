@@ -501,13 +501,17 @@ class ProjectionOut(Shape):
 
 
 class ReadyOut(Shape):
+    """`reason`: why it is not ready; null where it is."""
+
     ready: bool
+    reason: str | None
     store: str
     position: int | None
     projections: list[ProjectionOut]
 
     EXAMPLE = {
         "ready": True,
+        "reason": None,
         "store": "reachable",
         "position": 1338,
         "projections": [{"name": "balances", "version": 1, "position": 1338, "lag": 0, "parked": 0}],

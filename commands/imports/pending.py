@@ -40,10 +40,6 @@ class PendingImports(Protocol):
         """Without effect where it is gone."""
         ...
 
-    def drop_book(self, book: BookId) -> None:
-        """Forget all of a book that is erased."""
-        ...
-
     def purge_before(self, at: datetime) -> None:
         """Forget what was saved before a moment (UTC)."""
         ...

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event, select
+from sqlalchemy import Connection, Engine, delete, event, select
 
 from commands.ports import Clock, Head, IdempotencyKey, Ids, Keys, Known, Told, Unit
 from domain.book import BookId
@@ -24,7 +24,7 @@ from infra.store.reading import Log, envelope
 from infra.store.schema import bring_up
 from infra.store.settling import Found, Settled, found_in, known_of, moved_among, settle
 from infra.store.statements import CONCERNED, DROP_RESERVATIONS, as_list, spelt
-from infra.store.tables import events, idempotency, reservations
+from infra.store.tables import events, idempotency, pending_imports, reservations, snapshots
 from infra.store.transactions import transact
 from streams.contract import Envelope
 
@@ -139,6 +139,9 @@ class SqlEventStore:
             connection.execute(self._drop_reservations, {"dropped": as_list(settled.dropped_holds)})
         if settled.new_holds:
             insert_rows(connection, reservations, settled.new_holds)
+        for book in settled.erased:
+            for kept_beside in (snapshots, pending_imports):
+                connection.execute(delete(kept_beside).where(kept_beside.c.book == book))
 
 
 def _look_up_by_index(connection: Any, _record: object) -> None:

@@ -23,7 +23,7 @@ from commands.ports import (
     Outcome,
     Refused,
 )
-from domain.book import BookId
+from domain.book import BookErased, BookId
 from domain.errors import Rejected
 from infra.store.bulk import Row
 from infra.store.prepared import CLOCK_TOLERANCE_S, Prepared
@@ -80,6 +80,7 @@ class Settled:
     used_keys: dict[Place, KeyUse] = field(default_factory=dict)
     dropped_holds: list[Place] = field(default_factory=list)
     new_holds: list[tuple[str, str, str, str]] = field(default_factory=list)
+    erased: list[BookId] = field(default_factory=list)
     end: int = 0
     last: tuple[BookId, int, bytes] | None = None
     """Book, version and hash of the last event written: all are in the store, or none is, as it is."""
@@ -188,6 +189,8 @@ class _Settling:
         head = self._heads.get(unit.book) or Head(0, GENESIS_HASH, 0, after.recorded_at)
         if prepared.rows:
             settled.rows += prepared.rows
+            if isinstance(unit.events[-1][1], BookErased):
+                settled.erased.append(unit.book)
             settled.end += len(prepared.rows)
             settled.last = (unit.book, after.version, after.hash)
             head = self._heads[unit.book] = Head(after.version, after.hash, settled.end, after.recorded_at)

@@ -10,7 +10,8 @@ REMEMBERED_TEXTS = 4_096
 """How many texts' words are kept while folding: households write the same payees again and again."""
 
 _WORD = re.compile(r"\w+")
-_USUAL_MARKS = re.compile("[\u0300-\u036f]")
+_BEYOND_LATIN = re.compile("[^\u0000-\u007f\u0300-\u036f]")
+"""What neither is ASCII nor an accent taken apart from its letter."""
 
 
 def words(text: str) -> list[str]:
@@ -22,14 +23,14 @@ def _folded(text: str) -> str:
     if text.isascii():
         return text.lower()
     apart = unicodedata.normalize("NFKD", text)
-    plain = _USUAL_MARKS.sub("", apart)
-    if plain.isascii():  # so far goes what is written in Latin letters, and it goes fast
-        return plain.lower()
-    folded = unicodedata.normalize("NFKD", plain.casefold())
+    if _BEYOND_LATIN.search(apart) is None:  # nearly all that is written in Latin letters, and it goes fast
+        return apart.encode("ascii", "ignore").decode("ascii").lower()
+    folded = unicodedata.normalize("NFKD", apart.casefold())
     return "".join([character for character in folded if not unicodedata.combining(character)]).casefold()
 
 
 @lru_cache(maxsize=REMEMBERED_TEXTS)
 def words_column(payee: str, memo: str, tags: tuple[str, ...]) -> str:
     """The words of a transaction's texts, each after a space, so that the beginning of a word can be looked for."""
-    return "".join([f" {word}" for word in words(" ".join((payee, memo, *tags)))])
+    found = words(" ".join((payee, memo, *tags)))
+    return f" {' '.join(found)}" if found else ""

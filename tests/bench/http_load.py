@@ -78,9 +78,7 @@ async def run(arguments: argparse.Namespace) -> dict[str, float]:
     latencies_s: list[float] = []
     started = time.perf_counter()
     until = started + arguments.seconds
-    refused = sum(
-        await asyncio.gather(*[client(arguments.port, mine, until, latencies_s, ok) for mine in prepared])
-    )
+    refused = sum(await asyncio.gather(*[client(arguments.port, mine, until, latencies_s, ok) for mine in prepared]))
     seconds = time.perf_counter() - started
     latencies_s.sort()
     count = len(latencies_s)

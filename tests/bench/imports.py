@@ -44,4 +44,3 @@ def _import(service: ImportService, book: BookId, raw: bytes) -> tuple[float, fl
     previewed = time.perf_counter()
     answer = service.commit(book, preview.import_id, asked())
     return previewed - started, time.perf_counter() - previewed, answer.counts.get("new", 0)
-

@@ -94,9 +94,7 @@ def call(port: int, method: str, path: str, body: object = None) -> tuple[int, A
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         payload = None if body is None else json.dumps(body)
-        connection.request(
-            method, path, payload, {"Content-Type": "application/json", "Idempotency-Key": ids.new()}
-        )
+        connection.request(method, path, payload, {"Content-Type": "application/json", "Idempotency-Key": ids.new()})
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read())
     finally:

@@ -13,8 +13,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,9 +66,7 @@ def start(data_dir: Path, port: int) -> subprocess.Popen[bytes]:
     pytest.fail("the program was not ready in time: " + log.read_text()[-2000:])
 
 
-def ask(
-    port: int, method: str, path: str, body: object = None, key: str | None = None
-) -> tuple[int, dict[str, object]]:
+def ask(port: int, method: str, path: str, body: object = None, key: str | None = None) -> tuple[int, dict[str, Any]]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_LIMIT_S)
     try:
         headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
@@ -120,11 +120,10 @@ def test_kill_9_under_load_loses_nothing_and_applies_nothing_twice(tmp_path: Pat
             stop = threading.Event()
             pending = iter(again)
 
-            def client(stop: threading.Event = stop, pending: object = pending) -> None:
+            def client(stop: threading.Event = stop, pending: Iterator[int] = pending) -> None:
                 while not stop.is_set():
-                    number = next(pending, None) or next(history.numbers)  # type: ignore[call-overload]
-                    send(port, book, history, number)
-                history.open.extend(pending)  # type: ignore[call-overload]
+                    send(port, book, history, next(pending, None) or next(history.numbers))
+                history.open.extend(pending)
 
             clients = [threading.Thread(target=client) for _ in range(CLIENTS)]
             for thread in clients:
@@ -160,7 +159,7 @@ def test_kill_9_under_load_loses_nothing_and_applies_nothing_twice(tmp_path: Pat
     assert sent == set(recorded), "lost, or recorded without having been acknowledged in the end"
 
     total = sum(history.acknowledged)
-    held = {item["account"]: item["amount"] for item in balances["items"]}  # type: ignore[attr-defined,index]
+    held = {item["account"]: item["amount"] for item in balances["items"]}
     assert held["Expenses:Food"] == f"{total // 100}.{total % 100:02d}"
     by_version = {int(str(answer["version"])): answer["transaction_id"] for answer in history.acknowledged.values()}
     stored = {

@@ -381,7 +381,8 @@ def test_a_unit_larger_than_any_chunk_is_written_whole(store: SqlEventStore) -> 
 # Following
 
 
-def test_a_commit_wakes_who_waits(store: SqlEventStore) -> None:
+def test_a_commit_wakes_who_waits(store: SqlEventStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.store.following.LOOK_EVERY_S", 60.0)  # nobody finds it by looking
     woken: list[bool] = []
     waiters = [threading.Thread(target=lambda: woken.append(store.wait(0, 30))) for _ in range(3)]
     for waiter in waiters:

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from commands.ports import Head, KeyGone
-from domain.book import Book, evolve
+from domain.book import Book, BookErased, evolve
 from domain.ledger import ImportId
 from infra import snapshots as snapshots_module
 from infra.clock import SystemClock, TimeOrderedIds
@@ -66,8 +66,6 @@ def test_a_snapshot_comes_back_as_it_was(store: SqlEventStore, kept: SqlSnapshot
     newer = recorded(store, HOME, bought(9))
     kept.save(HOME, newer, state)
     assert kept.load(HOME) == (newer, state)
-    kept.drop(HOME)
-    assert kept.load(HOME) is None
 
 
 def test_a_snapshot_hides_what_people_wrote(store: SqlEventStore, kept: SqlSnapshots) -> None:
@@ -175,7 +173,15 @@ def test_what_is_old_or_of_an_erased_book_is_forgotten(pending: SqlPendingImport
     pending.purge_before(NOON + timedelta(hours=1))
     assert pending.load(ONE) is None
     assert pending.load(TWO) is not None
-    pending.drop_book(HOME)
+    recorded(store, HOME, opening(), BookErased())
     assert pending.load(TWO) is None
     with store.reading.connect() as connection:
         assert connection.execute(sa.select(pending_imports.c.import_id)).scalars().all() == [THREE]
+
+
+def test_no_snapshot_of_an_erased_book_is_left(store: SqlEventStore, kept: SqlSnapshots) -> None:
+    head, state = home(store)
+    kept.save(HOME, head, state)
+    recorded(store, HOME, BookErased())
+    with store.reading.connect() as connection:
+        assert connection.execute(sa.select(snapshots.c.book)).all() == []

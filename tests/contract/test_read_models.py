@@ -359,13 +359,12 @@ def test_pages_join_without_a_gap_and_each_carries_the_right_balance(house: Hous
         for account in (CHECKING, None):
             found: list[register.Entry] = []
             cursor = None
-            while True:
+            while len(found) < len(whole):
                 page = house.page(account=account, limit=limit, cursor=cursor)
                 assert len(page.items) <= limit
                 found += page.items
                 cursor = page.next
-                if cursor is None:
-                    break
+                assert (cursor is None) == (len(found) == len(whole))
             assert found == house.page(account=account).items
 
 
@@ -646,12 +645,13 @@ def test_a_changed_limit_holds_for_periods_that_begin_then_and_an_ended_budget_e
 ) -> None:
     house.tell(SetBudget(B1, FOOD, brl("500"), Period(Every.MONTH, 1, on("2026-01-25"))))
     changed = house.tell(ChangeBudget(B1, brl("600"), on("2026-02-26")))
-    house.tell(EndBudget(B1, on("2026-03-26")))
+    house.tell(ChangeBudget(B1, brl("650"), on("2026-05-25")), EndBudget(B1, on("2026-06-24")))
     assert lines(house, "2026-01-24") == []
     assert [line[:2] for line in lines(house, "2026-02-28")] == [("2026-02-25/2026-03-24", "500.00 BRL")]
     assert [line[:2] for line in lines(house, "2026-04-24")] == [("2026-03-25/2026-04-24", "600.00 BRL")]
-    assert lines(house, "2026-04-25") == []
-    assert [line[:2] for line in lines(house, "2026-04-25", changed)] == [("2026-04-25/2026-05-24", "600.00 BRL")]
+    assert [line[:2] for line in lines(house, "2026-06-24")] == [("2026-05-25/2026-06-24", "650.00 BRL")]
+    assert lines(house, "2026-06-25") == []
+    assert [line[:2] for line in lines(house, "2026-06-25", changed)] == [("2026-06-25/2026-07-24", "600.00 BRL")]
     assert lines(house, "2026-04-24", changed - 1)[0][1] == "500.00 BRL"
 
 

@@ -31,6 +31,7 @@ from tests.folding import Log, empty, fold, rows
 from tests.strategies import FIRST_USUAL_DAY, USUAL_DAYS, Ids, happened, opened, units
 
 MAX_UNITS = 15
+MAX_PAGES = 100
 
 some_days = st.integers(-20, USUAL_DAYS + 20).map(
     lambda days: FIRST_USUAL_DAY + timedelta(days=days)
@@ -125,12 +126,13 @@ def pages(
 ) -> list[register.Entry]:
     found: list[register.Entry] = []
     cursor = None
-    while True:
+    for _ in range(MAX_PAGES):
         page = register.transactions(connection, book, account=account, known=known, limit=limit, cursor=cursor)
         found += page.items
         cursor = page.next
         if cursor is None:
             return found
+    raise AssertionError("the pages do not end")
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

@@ -15,9 +15,9 @@ def finshift(tmp_path: Path) -> Program:
     return Program(tmp_path / "data")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Program:
-    """The program with the sample household, which the tests of a module only look at."""
+    """The program with the sample household, which tests only look at."""
     program = Program(tmp_path_factory.mktemp("demo") / "data")
     made = program("demo")
     assert made.code == 0, made.err

@@ -1,14 +1,28 @@
-"""The real program `finshift` in a process of its own, on a folder of its own, at a fixed moment."""
+"""The program `finshift` on a folder of its own, at a fixed moment: run here, or as a process where that is the point.
+
+A run here goes through everything but the console script's own few lines: the same arguments, the same parts on the
+same files, opened for the command and closed behind it.
+"""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+
+from api.cli.program import run
+from api.parts import Parts
+from infra.bootstrap import open_parts
+from infra.settings import Settings
 
 NOW = "2026-09-17T15:00:00Z"
 PATIENCE_S = 120
@@ -42,14 +56,20 @@ class Program:
     data_dir: Path
     now: str = NOW
 
-    def __call__(self, *arguments: str | Path, stdin: str | None = None) -> Said:
-        """Run one command, without a terminal."""
+    def __call__(self, *arguments: str | Path) -> Said:
+        """Run one command here, without a terminal. A defect comes out as the error that it is."""
+        out, err = _Stream(), _Stream()
+        with patch.multiple(sys, stdin=io.StringIO(), stdout=out, stderr=err), patch.dict(os.environ, COLUMNS="200"):
+            code = run([str(argument) for argument in arguments], self._parts)
+        return Said(code, out.text(), err.text())
+
+    def process(self, *arguments: str | Path) -> Said:
+        """Run one command as a process, without a terminal."""
         done = subprocess.run(
             self.command(*arguments),
             env=self.environment,
             cwd=ROOT,
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=PATIENCE_S,
@@ -74,3 +94,21 @@ class Program:
         """By account and commodity, as the program prints them."""
         items = self("balances", "--book", book, "--json", *more).json
         return {(item["account"], item["commodity"]): item["amount"] for item in items}
+
+    @contextmanager
+    def _parts(self, log_level: str) -> Iterator[Parts]:
+        settings = Settings(data_dir=self.data_dir, now=datetime.fromisoformat(self.now))
+        with open_parts(settings) as parts:
+            yield parts
+
+
+class _Stream(io.TextIOWrapper):
+    """A standard stream that is no terminal, as text and as bytes."""
+
+    def __init__(self) -> None:
+        super().__init__(io.BytesIO(), encoding="utf-8", newline="")
+
+    def text(self) -> str:
+        self.flush()
+        self.seek(0)
+        return self.read()

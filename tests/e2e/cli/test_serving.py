@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,22 +20,34 @@ from tests.e2e.cli.program import PATIENCE_S, ROOT, SAMPLES, Program
 
 
 @contextmanager
-def serving(program: Program, *more: str, end: signal.Signals = signal.SIGINT) -> Iterator[httpx.Client]:
-    """A client of the served API. The server is told to end, and must end well."""
+def started(program: Program, log: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
+    """The served program, which logs to a file, and a client of it."""
     command = program.command("serve", "--port", "0", *more)
-    with subprocess.Popen(
-        command, env=program.environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as server:
+    with (
+        log.open("w") as stderr,
+        subprocess.Popen(
+            command, env=program.environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True
+        ) as server,
+    ):
         try:
             assert server.stdout is not None
             told = re.search(r"http://[0-9.]+:\d+", server.stdout.readline())
             assert told is not None, "the server did not say where it is"
             with httpx.Client(base_url=told.group(), timeout=PATIENCE_S) as client:
-                yield client
+                yield server, client
         finally:
-            server.send_signal(end)
-            code = server.wait(PATIENCE_S)
-        assert code == 0
+            server.kill()
+
+
+@contextmanager
+def serving(program: Program, *more: str, end: signal.Signals = signal.SIGINT) -> Iterator[httpx.Client]:
+    """A client of the served API. The server is told to end, must end well, and has nothing to say for its log."""
+    log = program.data_dir.with_suffix(".log")
+    with started(program, log, *more) as (server, client):
+        yield client
+        server.send_signal(end)
+        assert server.wait(PATIENCE_S) == 0
+    assert log.read_text() == ""
 
 
 def items_of(client: httpx.Client, path: str, **asked: str) -> Any:
@@ -107,13 +122,49 @@ def test_what_the_command_line_does_beside_a_server_is_seen_there_and_the_other_
 
 
 def test_an_address_beyond_this_machine_is_refused(finshift: Program) -> None:
-    refused = finshift("serve", "--host", "0.0.0.0", "--port", "0")
+    refused = finshift.process("serve", "--host", "0.0.0.0", "--port", "0")
     assert (refused.code, refused.out) == (2, "")
     assert "bind_refused" in refused.err
 
 
 def test_a_port_that_another_program_has_is_told_as_such(finshift: Program) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
-        failed = finshift("serve", "--port", str(other.getsockname()[1]))
+        failed = finshift.process("serve", "--port", str(other.getsockname()[1]))
     assert failed.code == 1
     assert failed.err.splitlines()[-1].endswith("[address_not_free]")
+
+
+def test_a_server_whose_projections_cannot_go_on_ends_with_1_and_loses_nothing(
+    finshift: Program, tmp_path: Path
+) -> None:
+    """Another release that takes a projection over leaves no checkpoint of this one's behind."""
+    log = tmp_path / "serve.log"
+    with started(finshift, log) as (server, client):
+        assert client.get("/readyz").status_code == 200
+        answer = client.post("/v1/books", json={"name": "home", "commodity": "BRL"})
+        assert answer.status_code == 201, answer.text
+        with closing(sqlite3.connect(finshift.data_dir / "read-models.db", timeout=PATIENCE_S)) as read_models:
+            gone = read_models.execute("DELETE FROM projection_checkpoints WHERE projection = 'balances_v1'")
+            read_models.commit()
+        assert gone.rowcount == 1
+        assert server.wait(PATIENCE_S) == 1
+    *logged, told = log.read_text().splitlines()
+    assert told.endswith("[projections_stopped]")
+    assert "balances_v1" in told
+    (critical,) = [line for line in map(json.loads, logged) if line["level"] == "critical"]
+    assert "balances_v1" in critical["message"]
+    kept = finshift.process("verify", "--book", answer.json()["book"], "--json").json
+    assert kept["version"] == answer.json()["version"]
+
+
+def test_a_command_says_its_answer_and_nothing_besides_unless_more_is_asked_for(
+    finshift: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = finshift.process("book", "create", "home", "--commodity", "BRL")
+    assert (made.code, made.err) == (0, "")
+    monkeypatch.setenv("FINSHIFT_LOG_LEVEL", "debug")
+    listed = finshift.process("balances", "--book", "home", "--json")
+    assert listed.json == []
+    assert all(json.loads(line)["level"] for line in listed.err.splitlines())
+    refused = finshift.process("balances", "--book", "nowhere", "--json")
+    assert (refused.code, refused.out, refused.problem["code"]) == (2, "", "book_unknown")

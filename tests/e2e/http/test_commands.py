@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +14,7 @@ from api.http.commands import MAX_COMMANDS
 from api.http.doors import DOORS, Door
 from api.http.reading import MAX_BODY_BYTES
 from api.http.shapes import BatchAnswer, CommandAnswer
-from tests.e2e.http.conftest import Doors, Home, problem, spending
+from tests.e2e.http.conftest import Doors, Home, house, problem, spending
 
 
 def test_a_transaction_is_recorded_and_answers_where_its_book_stands(home: Home) -> None:
@@ -358,3 +361,22 @@ def test_a_full_queue_says_busy_and_when_to_come_back(home: Home, monkeypatch: p
 def test_a_period_of_an_unknown_book_cannot_be_closed(home: Home) -> None:
     nowhere = "/v1/books/01998b3c-52d1-7e0a-9c41-6f2d8e5b7a10"
     problem(home.doors.post(f"{nowhere}/period-closings", {"through": "2026-08-31"}), 404, "book_unknown")
+
+
+def test_a_book_that_a_newer_release_wrote_on_is_told_as_such_and_takes_no_command(tmp_path: Path) -> None:
+    with house(tmp_path) as doors:
+        home = Home(doors)
+        assert home.spend().status_code == 201
+    with closing(sqlite3.connect(tmp_path / "events.db")) as store:
+        store.execute("DELETE FROM snapshots")
+        newer = "UPDATE events SET type = 'of_tomorrow.v1' WHERE position = (SELECT max(position) FROM events)"
+        assert store.execute(newer).rowcount == 1
+        store.commit()
+    with house(tmp_path) as doors:
+        home.doors = doors
+        told = problem(home.spend(), 500, "event_unreadable")
+        assert told["params"]["version"] == home.version()
+        assert "update Finshift" in told["detail"]
+        (result,) = home.post("/commands", batch(False, ("record-transaction", spending()))).json()["results"]
+        assert (result["status"], result["problem"]["code"]) == (500, "event_unreadable")
+        assert Home(doors).spend().status_code == 201

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from api.http import shapes
+from api.http.app import create_app
 from api.http.gate import Gate, loopback_only
 from api.http.metering import Meter
+from infra.bootstrap import open_parts
 from infra.clock import TimeOrderedIds
+from infra.settings import Settings
 from tests.e2e.http.conftest import ADDRESS, Doors, Home, problem, spending
 
 
@@ -151,7 +156,25 @@ def test_readiness_tells_of_the_store_and_the_read_models(home: Home) -> None:
     home.doors.follow()
     told = home.doors.get("/readyz").json()
     assert (told["ready"], told["store"]) == (True, "reachable")
+    assert told["reason"] is None
     assert {projection["lag"] for projection in told["projections"]} == {0}
+
+
+def test_a_program_that_takes_no_command_or_follows_no_log_is_not_ready(tmp_path: Path) -> None:
+    faults = [None, "OSError"]
+    with open_parts(Settings(data_dir=tmp_path)) as parts:
+        doors = Doors(parts, create_app(parts, lambda: faults[-1]))
+        stopped = doors.get("/readyz")
+        assert (stopped.status_code, stopped.json()["ready"]) == (503, False)
+        assert stopped.json()["reason"] == "the projections stopped: OSError"
+        faults.pop()
+        assert doors.get("/readyz").status_code == 200
+        parts.bus.close()
+        closed = doors.get("/readyz")
+        assert (closed.status_code, closed.json()["ready"]) == (503, False)
+        assert closed.json()["reason"] == "no command is taken"
+        shapes.ReadyOut.model_validate(closed.json())
+        doors.close()
 
 
 def test_the_documentation_loads_nothing_from_elsewhere(doors: Doors) -> None:
