@@ -58,6 +58,17 @@ class ReadModels:
             finally:
                 aside.close()
 
+    def scrub(self) -> None:
+        """SQLite overwrites what it deletes, and here empties its log of older pages; PostgreSQL's vacuum does both in
+        its own time.
+        """
+        if self._writes.dialect.name == "sqlite":
+            connection = self._writes.raw_connection()
+            try:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                connection.close()
+
     def close(self) -> None:
         self._reads.dispose()
         self._writes.dispose()

@@ -18,7 +18,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, MetaData, Table, inspect
 
 from commands.ports import EventReader, EventUnreadable, Head
-from domain.book import BookId
+from domain.book import BookErased, BookId
 from domain.errors import Rejected
 from domain.recorded import Recorded
 from projections.readmodel import ReadModel
@@ -233,6 +233,8 @@ class ProjectionRunner:
                     changed[key, book] = _head_after(applied, known.get((key, book), NOTHING_YET), reason)
             heads.write_heads(connection, changed)
         _tell_parked(changed)
+        if any(isinstance(event.event, BookErased) for event in events):
+            self._database.scrub()
 
     def _select(
         self, keys: Sequence[str], books: Sequence[BookId], events: Sequence[Recorded], known: Places

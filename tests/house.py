@@ -129,6 +129,9 @@ class MortalModels:
                 if self.dies_in <= 0:
                     raise Killed
 
+    def scrub(self) -> None:
+        self._real.scrub()
+
     @contextmanager
     def scratch(self) -> Iterator[ReadDatabase]:
         with self._real.scratch() as aside:

@@ -140,3 +140,18 @@ def test_an_event_that_cannot_be_read_parks_its_book_and_is_released_once_mended
     for name in NAMES:
         assert following.release(name, HOME).version == damaged.version + 1
     assert_all_verify(following)
+
+
+def test_nothing_that_was_written_in_an_erased_book_is_left_in_the_files(tmp_path: Path) -> None:
+    addresses = (f"sqlite+pysqlite:///{tmp_path / 'events.db'}", f"sqlite+pysqlite:///{tmp_path / 'read-models.db'}")
+
+    def files_with(text: str) -> list[str]:
+        return [file.name for file in tmp_path.iterdir() if text.encode() in file.read_bytes()]
+
+    with house(addresses, tmp_path / "keys") as (store, _, following):
+        recorded(store, HOME, opening(), *household()[1:], bought(1, "Quincaillerie Zéphyrine"))
+        following.catch_up()
+        assert files_with("Quincaillerie") != []
+        recorded(store, HOME, BookErased())
+        following.catch_up()
+        assert files_with("Quincaillerie") == []

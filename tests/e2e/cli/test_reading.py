@@ -17,6 +17,8 @@ import pytest
 
 from tests.e2e.cli.program import PATIENCE_S, Program
 
+pytestmark = pytest.mark.xdist_group("demo")  # one sample household for all that only look
+
 
 def test_the_sample_household_tells_its_month_and_is_made_only_once(demo: Program) -> None:
     again = demo("demo", "--json").json

@@ -49,6 +49,9 @@ def test_a_file_is_shown_recorded_and_taken_back(home: Home) -> None:
     for item in listed:
         shapes.ImportedOut.model_validate(item)
     assert [(item["file_name"], item["recorded"], item["undone"]) for item in listed] == [("september.ofx", 5, True)]
+    assert home.get("/imports", known_on="2026-09-14").json()["items"] == []
+    assert home.doors.get(f"{home.path}/imports", min_version=undone.json()["version"]).json()["items"] == listed
+    problem(home.get("/imports", min_version=home.version() + 1), 422, "min_version_beyond_end")
 
 
 def test_rows_can_be_left_out_and_the_account_chosen(home: Home) -> None:

@@ -157,7 +157,17 @@ def test_a_book_just_opened_can_be_asked_about(home: Home, monkeypatch: pytest.M
 
 
 def test_an_unknown_book_is_unknown_to_every_question(doors: Doors) -> None:
-    for door in ("", "/accounts", "/balances", "/transactions", "/net-worth", "/cash-flow", "/budgets", "/events"):
+    for door in (
+        "",
+        "/accounts",
+        "/balances",
+        "/transactions",
+        "/net-worth",
+        "/cash-flow",
+        "/budgets",
+        "/imports",
+        "/events",
+    ):
         for book in ("Nowhere", "01998b3c-52d1-7e0a-9c41-6f2d8e5b7a10"):
             problem(doors.get(f"/v1/books/{book}{door}"), 404, "book_unknown")
 
@@ -239,6 +249,10 @@ def test_cash_flow_and_net_worth_tell_the_last_twelve_months(home: Home) -> None
     worth = home.get("/net-worth").json()["items"]
     assert (worth[0]["date"], worth[-1]["date"], len(worth)) == ("2025-10-31", TODAY, 12)
     assert worth[-1]["amount"] == "-30.00"
+    worth = home.get("/net-worth", to="2025-12-31").json()["items"]
+    assert (worth[0]["date"], worth[-1]["date"], len(worth)) == ("2025-01-31", "2025-12-31", 12)
+    worth = home.get("/net-worth", **{"from": "2026-12-24"}).json()["items"]
+    assert [point["date"] for point in worth] == ["2026-12-24"]
 
 
 # History
