@@ -149,7 +149,8 @@ def test_nothing_that_was_written_in_an_erased_book_is_left_in_the_files(tmp_pat
         return [file.name for file in tmp_path.iterdir() if text.encode() in file.read_bytes()]
 
     with house(addresses, tmp_path / "keys") as (store, _, following):
-        recorded(store, HOME, opening(), *household()[1:], bought(1, "Quincaillerie Zéphyrine"))
+        purchases = [bought(number, f"Quincaillerie {number}") for number in range(300)]
+        recorded(store, HOME, opening(), *household()[1:], *purchases)
         following.catch_up()
         assert files_with("Quincaillerie") != []
         recorded(store, HOME, BookErased())
