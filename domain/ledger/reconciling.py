@@ -94,8 +94,7 @@ def evolve_reconciling(ledger: Ledger, event: ReconcilingEvent) -> None:
     match event:
         case BalanceAsserted(account, on, amount, import_id):
             place = (account, amount.commodity.code)
-            others = [a for a in ledger.asserted.get(place, ()) if a[0] != on.toordinal()]
-            ledger.asserted[place] = (*others, (on.toordinal(), amount.minor, import_id))
+            ledger.asserted[place] = (*ledger.asserted.get(place, ()), (on.toordinal(), amount.minor, import_id))
         case AssertionWithdrawn(account, code, on):
             kept = [a for a in ledger.asserted.get((account, code), ()) if a[0] != on.toordinal()]
             ledger.asserted[account, code] = tuple(kept)

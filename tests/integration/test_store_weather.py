@@ -207,7 +207,10 @@ def test_sessions_that_the_server_ended_are_replaced_without_a_word(
         recorded(store, HOME, opening())
         other = sa.create_engine(url, poolclass=sa.NullPool)
         with other.connect() as connection:
-            ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'finshift'"
+            ended = (
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
+                "datname = current_database() AND application_name = 'finshift'"
+            )
             assert len(connection.execute(sa.text(ended)).all()) >= 1
         outcomes = append(store, [unit(HOME, 1, bought(1), key=key("a"))], {HOME: store_head(store)})
         assert isinstance(outcomes[0], Committed)
