@@ -57,7 +57,7 @@ CATCH_UP_PATIENCE_S = 30.0
 Progress = Callable[[int, int], None]
 """Told after each batch: the position reached, and the position to reach."""
 
-GATHER_S = 0.02
+GATHER_S = 0.05
 """From the beginning of one batch to that of the next, unless somebody waits to read what is not applied yet: a batch
 of one event costs nearly what one of fifty does, and it is the committer's core that pays."""
 

@@ -23,7 +23,7 @@ from infra.store.prepared import Prepared, Preparer, is_storable
 from infra.store.reading import Log, envelope
 from infra.store.schema import bring_up
 from infra.store.settling import Found, Settled, found_in, known_of, moved_among, settle
-from infra.store.statements import CONCERNED, DROP_RESERVATIONS, as_list, spelt
+from infra.store.statements import DROP_RESERVATIONS, Concerned, as_list, spelt
 from infra.store.tables import events, idempotency, pending_imports, reservations, snapshots
 from infra.store.transactions import transact
 from streams.contract import Envelope
@@ -45,7 +45,7 @@ class SqlEventStore:
         self._preparer = Preparer(keys, ids, binary=dialect != "sqlite")
         self._log = Log(self.reading, keys)
         self._end = End(self._log.end)
-        self._concerned = spelt(dialect, CONCERNED)
+        self._concerned = Concerned(dialect)
         self._drop_reservations = spelt(dialect, DROP_RESERVATIONS)
 
     def close(self) -> None:
@@ -111,7 +111,7 @@ class SqlEventStore:
 
         def work(connection: Connection) -> Settled:
             nonlocal found
-            found = found_in(connection.execute(self._concerned, question))
+            found = found_in(self._concerned.ask(connection, question))
             settled = settle(batch, found, compare_clocks=self._compare_clocks)
             self._write(connection, settled, found.end)
             return settled
@@ -151,6 +151,7 @@ def _look_up_by_index(connection: Any, _record: object) -> None:
     with connection.cursor() as cursor:
         for way in ("seqscan", "hashjoin", "mergejoin"):
             cursor.execute(f"SET enable_{way} = off")
+        cursor.execute("SET plan_cache_mode = force_generic_plan")
     connection.commit()
 
 
