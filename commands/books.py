@@ -8,8 +8,8 @@ from uuid import UUID
 from zoneinfo import available_timezones
 
 from commands.answers import Answer
-from commands.bus import CommandBus
-from commands.ports import BOOK_NAMES, Asked, EventStore, EventUnreadable, Ids, Keys
+from commands.bus import Busy, CommandBus
+from commands.ports import BOOK_NAMES, Asked, EventStore, EventUnreadable, Ids, Keys, StoreUnavailable
 from domain.book import BookCommand, BookErased, BookId, EraseBook, OpenBook
 from domain.errors import Rejected
 from domain.ledger import AccountId
@@ -36,7 +36,13 @@ def open_book(
 
     def unmake_key(answer: Future[Answer]) -> None:
         failure = answer.exception()
-        if isinstance(failure, Rejected) or (failure is None and answer.result().book != book):
+        if failure is None:
+            surely_not = answer.result().book != book
+        else:
+            surely_not = isinstance(failure, Rejected | Busy) or (
+                isinstance(failure, StoreUnavailable) and failure.code != "outcome_unknown"
+            )
+        if surely_not:
             bus.keys.destroy(book)
 
     try:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 
 from commands.answers import Answer, Result
 from commands.committer import Arrival, Busy, Committer, Item, Job, Question, Wish
+from commands.faults import without_words
 from commands.ports import Asked, EventStore, Keys, Snapshots
 from commands.states import States
 from domain.book import Book, BookId
@@ -62,7 +63,8 @@ class CommandBus:
             raise ValueError("a unit has at least one command")
         job = Job(book, wishes, asked, _uncancellable())
         with self._changed:
-            full = self._queued_wishes > 0 and self._queued_wishes + len(wishes) > MAX_QUEUED_WISHES
+            queued_wishes = self._queued_wishes + self._committer.waiting_wishes
+            full = queued_wishes > 0 and queued_wishes + len(wishes) > MAX_QUEUED_WISHES
             self._take_in(job, full)
             self._queued_wishes += len(wishes)
         return job.done
@@ -84,8 +86,8 @@ class CommandBus:
 
     @property
     def queued(self) -> int:
-        """Units and questions waiting, for metrics."""
-        return len(self._queue)
+        """Units and questions waiting, those for a state that is being loaded too."""
+        return len(self._queue) + self._committer.waiting_items
 
     def close(self) -> None:
         """Refuse what comes from now on, finish what was taken, write snapshots."""
@@ -96,7 +98,7 @@ class CommandBus:
         self._states.close()
 
     def _take_in(self, item: Item, full: bool) -> None:
-        if self._closing or full or len(self._queue) >= MAX_QUEUED_ITEMS:
+        if self._closing or full or self.queued >= MAX_QUEUED_ITEMS:
             raise Busy()
         self._queue.append(item)
         if len(self._queue) == 1:
@@ -122,7 +124,8 @@ class CommandBus:
             while self._await_items():
                 self._committer.run_batch(self._take)
         except BaseException as crash:
-            logger.critical("the committer crashed: no command is taken any more; restart Finshift", exc_info=crash)
+            told = without_words(crash)
+            logger.critical("the committer crashed: no command is taken any more; restart Finshift: %s", told)
             with self._changed:
                 self._closing = True
                 queued = [item for item in self._queue if not isinstance(item, Arrival)]

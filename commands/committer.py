@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 from commands.answers import Answer, Result, command_id, made_by, replayed_results
 from commands.claims import claims_of
+from commands.faults import without_words
 from commands.overlay import fold, laid_over
 from commands.ports import (
     BOOK_NAMES,
@@ -30,10 +31,11 @@ from commands.ports import (
     StoreUnavailable,
     Unit,
 )
-from commands.states import Loaded, States
+from commands.states import LOAD_BATCH_EVENTS, Loaded, States
 from domain.book import Book, BookCommand, BookEvent, BookId, decide, evolve
 from domain.errors import Rejected
 from domain.ledger import TransactionAmended, TransactionRecorded
+from domain.recorded import Recorded
 
 logger = logging.getLogger(__name__)
 
@@ -148,6 +150,9 @@ class Committer:
         self._put_back = put_back
         self._waiting: dict[BookId, list[Item]] = {}
         self._taken: list[Job | Question] = []
+        self.waiting_items = 0
+        self.waiting_wishes = 0
+        """How many items, and wishes in them, wait for a state that is being loaded: they count as queued."""
 
     @property
     def is_waiting(self) -> bool:
@@ -164,6 +169,9 @@ class Committer:
                 self._arrive(item)
                 continue
             self._taken.append(item)
+            if isinstance(item, Question) and item.book in batch.drafts:
+                batch.later.append(item)  # what it may load again lies under this batch's overlay
+                continue
             base = self._ready(item)
             if base is None:
                 continue
@@ -191,19 +199,28 @@ class Committer:
         """The item's base state; None where it is being loaded: then the item waits for it aside."""
         waiting = self._waiting.get(item.book)
         if waiting is not None:
-            waiting.append(item)
+            self._load(item.book, None, [item])
             return None
         loaded = self._states.get(item.book)
         if loaded is None:
             self._load(item.book, None, [item])
         return loaded
 
-    def _load(self, book: BookId, old: Loaded | None, items: list[Item]) -> None:
-        self._waiting[book] = items
+    def _load(self, book: BookId, old: Loaded | None, items: Sequence[Item]) -> None:
+        """Let items wait while their book's state is loaded, or catches up from `old`; one load at a time a book."""
+        self.waiting_items += len(items)
+        self.waiting_wishes += wishes_in(items)
+        waiting = self._waiting.get(book)
+        if waiting is not None:
+            waiting.extend(items)
+            return
+        self._waiting[book] = list(items)
         self._states.load(book, old, lambda loaded: self._put_back([Arrival(book, loaded)]))
 
     def _arrive(self, arrival: Arrival) -> None:
         items = self._waiting.pop(arrival.book)
+        self.waiting_items -= len(items)
+        self.waiting_wishes -= wishes_in(items)
         failure = arrival.loaded.exception()
         if failure is not None:
             for item in items:
@@ -245,7 +262,7 @@ class Committer:
         except Rejected as rejected:
             batch.refused.append((job, rejected))
         except Exception as crash:  # a defect: this unit fails, the committer and its neighbours go on
-            logger.exception("a command could not be decided", extra={"book": job.book})
+            logger.error("a command could not be decided: %s", without_words(crash), extra={"book": job.book})
             draft.crashed = True
             job.done.set_exception(crash)
         else:
@@ -356,7 +373,7 @@ class Committer:
 
     def _fail(self, batch: _Batch, failure: Exception) -> None:
         if not isinstance(failure, StoreUnavailable):
-            logger.error("a batch could not be committed", exc_info=failure)
+            logger.error("a batch could not be committed: %s", without_words(failure))
         for job, _ in batch.refused:
             job.done.set_exception(failure)
         for decided in batch.decided:
@@ -382,10 +399,17 @@ class Committer:
         self._states.aside(read)
 
 
+def wishes_in(items: Iterable[Item]) -> int:
+    return sum(len(item.wishes) for item in items if isinstance(item, Job))
+
+
 def replayed_answer(store: EventStore, known: Known, commands: int) -> Answer:
     """The answer to the first use of a key, rebuilt from its events and the head it left."""
-    size = known.last - known.first + 1
-    made = store.read_book(known.book, known.first - 1, size, known.last) if size > 0 else []
+    made: list[Recorded] = []
+    version = known.first - 1
+    while version < known.last:
+        made += store.read_book(known.book, version, LOAD_BATCH_EVENTS, known.last)
+        version = min(version + LOAD_BATCH_EVENTS, known.last)
     head = made or store.read_book(known.book, known.last - 1, 1, known.last)
     results = replayed_results(made, known.first - 1, commands)
     last = head[-1]

@@ -476,6 +476,71 @@ def test_a_question_is_answered_while_another_program_never_rests(open_house: Op
     side_by_side([write, look])
 
 
+def test_a_question_behind_a_command_in_one_batch_outlives_that_another_program_wrote(open_house: OpenHouse) -> None:
+    here, there = open_house(), open_house()
+    home = home_in(here)
+    there.ask(home.book, home.bought(1))
+    with here.busy(home.book):
+        there.ask(home.book, home.bought(2))
+        bought = here.bus.submit(home.book, [home.bought(3)], asking())
+        held = here.bus.inspect(home.book, lambda state: state.ledger.holdings[home.food, "BRL"])
+    assert bought.result(WAIT_S).version == versions(here, home.book)
+    assert held.result(WAIT_S) == 6_00
+    assert here.bus.is_open
+    assert here.ask(home.book, home.bought(4)).version == versions(here, home.book)
+
+
+def test_what_waits_for_a_state_counts_as_queued(open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bus_module, "MAX_QUEUED_ITEMS", 5)
+    first = open_house()
+    home = home_in(first)
+    first.close()
+    house = open_house()
+    loaded = threading.Event()
+    load = states.States._load
+
+    def slowly(self: states.States, book: BookId, old: states.Loaded | None) -> states.Loaded:
+        assert loaded.wait(WAIT_S)
+        return load(self, book, old)
+
+    monkeypatch.setattr(states.States, "_load", slowly)
+    taken = [house.bus.submit(home.book, [home.bought(number)], asking()) for number in range(5)]
+    with pytest.raises(Busy):
+        house.bus.submit(home.book, [home.bought(9)], asking())
+    assert house.bus.queued == 5
+    loaded.set()
+    assert [answer.result(WAIT_S).version for answer in taken] == list(range(6, 11))
+    assert house.bus.queued == 0
+
+
+def test_a_repeat_of_a_unit_longer_than_a_read_is_answered(
+    open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = open_house()
+    home = home_in(house)
+    monkeypatch.setattr(committer, "LOAD_BATCH_EVENTS", 3)
+    wishes = [home.bought(number) for number in range(1, 9)]
+    asked = asking(key(home.book, "long"))
+    first = house.bus.submit(home.book, wishes, asked).result(WAIT_S)
+    assert same(first, house.bus.submit(home.book, wishes, asked).result(WAIT_S))
+
+
+def test_a_snapshot_that_cannot_be_written_costs_nobody_a_command(
+    open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = open_house()
+    home = home_in(first)
+    first.close()
+    monkeypatch.setattr(states, "SNAPSHOT_AFTER_EVENTS", 1)
+    house = open_house()
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("another program writes the same row")
+
+    monkeypatch.setattr(house.snapshots, "save", broken)
+    assert house.ask(home.book, home.bought(1)).version == versions(house, home.book)
+
+
 def test_a_question_about_no_book_is_refused(open_house: OpenHouse) -> None:
     house = open_house()
     assert refusal(house.bus.inspect(BookId(IDS.new()), lambda state: state.facts)).code == "book_unknown"
