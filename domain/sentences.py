@@ -17,7 +17,7 @@ MAX_LISTED = 5
 SENTENCES: dict[str, str] = {
     "account_ambiguous": "The file has {count} accounts that would become one. Import one account at a time, or say "
     "for each where it goes.",
-    "account_closed": "The account {account} was closed on {on}. Use another account, or an earlier date.",
+    "account_closed": "The account {account} was closed on {on}. Use another account, or for a category an earlier date.",
     "account_id_used": "An account with the id {account} exists already. Leave the id to the server.",
     "account_kind_fixed": "{account} is one of the {kind} accounts and stays one. Keep the first part of its name.",
     "account_merged": "The account {account} was merged into {into}. Use that one.",
@@ -102,6 +102,7 @@ SENTENCES: dict[str, str] = {
     "event_unreadable": "Version {version} of the book cannot be read: {reason}. Where a newer release wrote it, "
     "update Finshift; where it is damaged, restore the books from a backup.",
     "export_is_whole": "The event log is exported whole, up to its end. Leave --known-on out.",
+    "file_exists": "There is something at {file} already. Choose another name, or replace a plain file by --overwrite.",
     "file_not_readable": "{file} cannot be read: {reason}. Check its name and permissions.",
     "file_not_writable": "{file} cannot be written: {reason}. Choose another place.",
     "file_too_large": "The file is larger than {limit_bytes} bytes. Split it.",
@@ -111,6 +112,7 @@ SENTENCES: dict[str, str] = {
     "format_unknown": "There is no format {format}. There are: {formats}.",
     "host_refused": "This server answers under the names of this machine only, not under {host}. Use the address that "
     "it printed when it started.",
+    "id_not_valid": "{field} is not an id: an id is 1 to {limit} letters A to Z, digits and hyphens.",
     "idempotency_key_not_valid": "An idempotency key is 1 to {limit} printable characters, in a header of ASCII alone.",
     "idempotency_key_reused": "This idempotency key was used for another request. Use a new key for a new command.",
     "import_committed": "The import {import_id} was committed already. Its rows are in the books.",
@@ -127,12 +129,13 @@ SENTENCES: dict[str, str] = {
     "import_unknown": "There is no import {import_id} to undo or commit in this book. See the list of imports.",
     "internal_error": "Something went wrong on the server, and its log has the details under {request}. Whether the "
     "command was carried out is told by the same request with the same idempotency key.",
-    "keys_missing": "The store has events and its key file is not there. Put it back from its own backup; without it "
-    "no name, payee or memo can be read.",
+    "keys_missing": "The key file of this store is not there, or is another or an older one. Put the newest back from "
+    "its own backup; without it no name, payee or memo can be read.",
     "label_not_valid": "{label} cannot stand among {field}: a label is 1 to 100 printable characters.",
     "limit_out_of_range": "The limit {limit} is negative, or beyond {limit_minor} of the smallest unit.",
     "log_broken": "The chain breaks at line {line}: {reason}. What stands there is not what was recorded; compare it "
     "with another copy of the log.",
+    "log_level_unknown": "{level} is no level of logging. Set FINSHIFT_LOG_LEVEL to one of {levels}, or leave it out.",
     "log_not_readable": "Line {line} is no event of an exported log. Check that the file was exported as jsonl.",
     "merge_target_narrower": "{into} takes fewer commodities, or opened later, than {account}, which it would take "
     "over. Merge the other way round, or choose another account.",

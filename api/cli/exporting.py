@@ -44,6 +44,9 @@ def export(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The file to write; standard output where left out.")
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the file where there is one of that name.")
+    ] = False,
     known_on: KnownOn = None,
     as_json: Json = False,
 ) -> None:
@@ -54,6 +57,7 @@ def export(
                 sys.stdout.buffer.write(chunk)
             sys.stdout.buffer.flush()
             return
+        _check_target(output, overwrite=overwrite)
         size_bytes = _write_file(output, _chunks(parts, book, format, known_on))
     if as_json:
         write_json({"format": format, "output": str(output), "bytes": size_bytes})
@@ -77,6 +81,12 @@ def _chunks(parts: Parts, book: str, format: str, known_on: str | None) -> Itera
     with framing(parts, meant, [register.NAME, net_worth.NAME], None, known_on) as (connection, frame):
         for text in WRITERS[Format(format)](content_of(connection, frame)):
             yield text.encode()
+
+
+def _check_target(output: Path, *, overwrite: bool) -> None:
+    """Refuse what stands: a slip of the keyboard is not to replace a ledger, and a device is never replaced."""
+    if output.is_symlink() or (output.exists() and not (overwrite and output.is_file())):
+        raise Rejected("file_exists", file=str(output))
 
 
 def _write_file(output: Path, chunks: Iterable[bytes]) -> int:

@@ -6,6 +6,8 @@ one atomic group, all of it or none.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
@@ -281,18 +283,23 @@ def held_on(ledger: Ledger, wanted: Collection[tuple[AccountId, str, date]]) -> 
             late.setdefault(place, []).append(day)
     if not late:
         return held
-    first = min(day for days in late.values() for day in days).toordinal()
-    for transaction, ordinal in ledger.days():
-        if ordinal <= first:
-            continue
-        standing = ledger.transaction(transaction)
-        assert standing is not None
-        day, postings, _ = standing
-        for posting in postings:
-            place = (ledger.canonical(posting.account), posting.amount.commodity.code)
-            for asked in late.get(place, ()):
-                if day > asked:
-                    held[(*place, asked)] -= posting.amount.minor
+    asked = {place: sorted([day.toordinal() for day in days]) for place, days in late.items()}
+    place_of = {
+        (number, ledger.code_numbers[code]): (account, code)
+        for account, code in asked
+        for number in ledger.numbers_of(account)
+    }
+    after: dict[Place, Counter[int]] = {place: Counter() for place in asked}
+    for ordinal, moves in ledger.moves_after(min(ordinals[0] for ordinals in asked.values())):
+        for number, unit, minor in moves:
+            found = place_of.get((number, unit))
+            if found is not None:
+                after[found][bisect_left(asked[found], ordinal)] += minor
+    for place, ordinals in asked.items():
+        later = 0
+        for nth in range(len(ordinals), 0, -1):
+            later += after[place][nth]
+            held[(*place, date.fromordinal(ordinals[nth - 1]))] -= later
     return held
 
 
@@ -301,14 +308,18 @@ def openings(ledger: Ledger, place: Place) -> dict[date, int]:
     account, code = place
     equity = ledger.names.get(OPENING_BALANCES)
     found: dict[date, int] = {}
-    for transaction in ledger.standing:
-        standing = ledger.transaction(transaction)
-        assert standing is not None
-        day, postings, _ = standing
-        if any(posting.account == equity for posting in postings):
-            for posting in postings:
-                if posting.account == account and posting.amount.commodity.code == code:
-                    found[day] = found.get(day, 0) + posting.amount.minor
+    unit = ledger.code_numbers.get(code)
+    if equity is None or unit is None:
+        return found
+    own, against = ledger.accounts[account].number, ledger.accounts[equity].number
+    last = max([ledger.latest.get((equity, known), 0) for known in ledger.commodities])
+    for ordinal, packed in ledger.moves_after(0, last):
+        moves = list(packed)
+        if any(number == against for number, _, _ in moves):
+            day = date.fromordinal(ordinal)
+            for number, moved, minor in moves:
+                if number == own and moved == unit:
+                    found[day] = found.get(day, 0) + minor
     return found
 
 

@@ -375,7 +375,7 @@ class _Draft:
                 reason = Reason("period_closed", {"closed_through": closed})
             elif opened_on is not None and day < opened_on:
                 reason = Reason("account_not_open_yet", {"account": account.name, "opened_on": opened_on})
-            elif closed_on is not None and day > closed_on:
+            elif closed_on is not None:
                 reason = Reason("account_closed", {"account": account.name, "on": closed_on})
             if reason is not None:
                 self._show(row, amount, Verdict.LEFT_OUT, reason)
@@ -405,9 +405,10 @@ class _Draft:
         if self.statement.stated is not None:
             with suppress(Rejected):  # a balance finer than its currency is none
                 self.stated, self.stated_on = at_scale_of(self.statement.stated, unit), self.statement.stated_on
-        if answers.balance_today is not None and _needs_balance(self.statement):
-            self.stated = at_scale_of(parse_amount(answers.balance_today, unit.code), unit)
-            self.stated_on = self.desk.today
+        if answers.balance_today is not None:
+            told = at_scale_of(parse_amount(answers.balance_today, unit.code), unit)
+            if _needs_balance(self.statement):
+                self.stated, self.stated_on = told, self.desk.today
 
     def foresee(self) -> None:
         """What the books will hold on the stated day."""

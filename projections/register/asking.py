@@ -96,7 +96,7 @@ def transactions(
     `account`: only those that post to it, or to what was merged into it, with the change and the running balance after
     each (in minor units; the balance counts what the other filters leave out). `first`, `last` and `as_of` (another
     end, of that day) bound the date. `text`: every word of it must begin a word of payee, memo or tags; case and
-    accents are alike, and a text without words asks for nothing. `known`: the list as known at that book version, None
+    accents are alike, and a text without words finds nothing. `known`: the list as known at that book version, None
     for now. `cursor`: the `next` of the page before, with the same filters. Empty for a book without events.
 
     Raises `page_limit_out_of_range`, `too_many_search_words`, and `cursor_not_valid` for a cursor that was not made
@@ -105,6 +105,8 @@ def transactions(
     if not 1 <= limit <= MAX_PAGE:
         raise Rejected("page_limit_out_of_range", limit=MAX_PAGE)
     wanted = words(text or "")
+    if text and not wanted:
+        return Page([], None)
     if len(wanted) > MAX_SEARCH_WORDS:
         raise Rejected("too_many_search_words", limit=MAX_SEARCH_WORDS)
     filters = _digest([book, account, first, last, wanted, known, as_of])

@@ -216,6 +216,18 @@ def test_an_export_that_cannot_be_written_leaves_nothing_behind(demo: Program, t
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 
 
+def test_an_export_replaces_nothing_unasked(demo: Program, tmp_path: Path) -> None:
+    kept, link = tmp_path / "kept.csv", tmp_path / "link.csv"
+    kept.write_text("precious")
+    link.symlink_to(kept)
+    for target, *more in ((kept,), (link,), (link, "--overwrite"), (Path("/dev/null"), "--overwrite")):
+        refused = demo("export", "--book", "demo", "--format", "csv", "-o", target, *more, "--json")
+        assert (refused.code, refused.problem["code"]) == (2, "file_exists")
+    assert kept.read_text() == "precious"
+    assert demo("export", "--book", "demo", "--format", "csv", "-o", kept, "--overwrite").code == 0
+    assert kept.read_text() != "precious"
+
+
 def test_a_reader_that_goes_away_ends_the_program_quietly(demo: Program) -> None:
     command = demo.command("export", "--book", "demo", "--format", "jsonl")
     with subprocess.Popen(
