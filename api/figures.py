@@ -99,12 +99,12 @@ def moment(text: str, time_zone: str) -> datetime:
             midnight = datetime.combine(following, time(), ZoneInfo(time_zone))
             return midnight.astimezone(UTC) - timedelta(microseconds=1)
         instant = datetime.fromisoformat(text)
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
-        reason = "an instant with its zone, such as 2026-09-14T18:00:00Z, or a date is expected"
-        raise Rejected("query_not_valid", fields=["known_on"], reasons={"known_on": reason})
-    return instant.astimezone(UTC)
+        if instant.tzinfo is not None:
+            return instant.astimezone(UTC)
+    except (ValueError, OverflowError):  # no moment, or one that is beyond the calendar in UTC
+        pass
+    reason = "an instant with its zone, such as 2026-09-14T18:00:00Z, or a date is expected"
+    raise Rejected("query_not_valid", fields=["known_on"], reasons={"known_on": reason})
 
 
 def span(first: date | None, last: date | None, frame: Frame) -> tuple[date, date]:
@@ -112,14 +112,17 @@ def span(first: date | None, last: date | None, frame: Frame) -> tuple[date, dat
 
     Days to come that only have a beginning are that one day.
     """
-    last = last or max(frame.as_of, first or frame.as_of)
-    first = first or month_later(last.replace(day=1), 1 - MONTHS_TOLD)
-    for name, day in (("from", first), ("to", last)):
-        if not FIRST_DAY <= day <= LAST_DAY:
-            raise Rejected("date_out_of_range", date=day, first=FIRST_DAY, last=LAST_DAY, field=name)
+    last = _in_range("to", last or max(frame.as_of, first or frame.as_of))
+    first = _in_range("from", first or month_later(last.replace(day=1), 1 - MONTHS_TOLD))
     if first > last:
         raise Rejected("query_not_valid", fields=["from", "to"], reasons={"from": "it is after `to`"})
     return first, last
+
+
+def _in_range(field: str, day: date) -> date:
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise Rejected("date_out_of_range", date=day, first=FIRST_DAY, last=LAST_DAY, field=field)
+    return day
 
 
 def period_day(text: str | None, otherwise: date) -> date:

@@ -58,7 +58,7 @@ def erase_book(bus: CommandBus, asked: Asked, book: BookId, reason: str = "") ->
     """End a book for ever: the event first, then its key, so that nothing it hid can be read again."""
 
     def destroy_key(answer: Future[Answer]) -> None:
-        if answer.exception() is None:
+        if answer.exception() is None and answer.result().book == book:
             bus.keys.destroy(book)
 
     return _behind(bus.submit(book, [EraseBook(reason)], asked), destroy_key)
@@ -81,9 +81,16 @@ def _behind(answer: Future[Answer], last: Callable[[Future[Answer]], None]) -> F
 
 
 def finish_erasures(store: EventStore, keys: Keys) -> None:
-    """Destroy the keys of books whose erasure was recorded when the program ended. Called at every start."""
+    """Destroy the keys of books whose erasure was recorded when the program ended. Called at every start.
+
+    `StoreUnavailable("keys_missing")` where a book that was never erased has no key: the key file is an older one.
+    """
     heads = store.heads()
-    for book in list(keys.books()):
+    known = set(keys.books())  # behind the heads: a key is there before its book's first event
+    lost = sum(_is_lost(store, book) for book in heads.keys() - known)
+    if lost:
+        raise StoreUnavailable("keys_missing", f"the key file has no key for {lost} of {len(heads)} books")
+    for book in known:
         head = heads.get(book)
         if head is None:
             continue
@@ -93,6 +100,18 @@ def finish_erasures(store: EventStore, keys: Keys) -> None:
             continue  # no erasure, or one of a release to come: the other books go on, and this one tells when asked
         if last and isinstance(last[0].event, BookErased):
             keys.destroy(book)
+
+
+def _is_lost(store: EventStore, book: BookId) -> bool:
+    """Whether a book without a key was never erased, as the store has it by now."""
+    head = store.head(book)
+    if head is None:
+        return False
+    try:
+        last = store.read_book(book, head.version - 1, 1)
+    except EventUnreadable:
+        return False  # nobody can tell: it tells itself when asked
+    return bool(last) and not isinstance(last[0].event, BookErased)
 
 
 def resolve_book(store: EventStore, keys: Keys, text: str) -> BookId:

@@ -15,8 +15,10 @@ from domain.prices import PriceRecorded
 
 def claims_of(book: BookId, events: Iterable[BookEvent], name_fingerprint: Callable[[str], str]) -> Claims:
     """What `events` of `book` claim. A row is held for its transaction, released by an undo, and stays taken, as a
-    tombstone, where a person voided it: a row that a person deleted does not come back.
+    tombstone, where a person voided it: a row that a person deleted does not come back. Of several names that a book
+    has within these events it holds the last.
     """
+    held_name: str | None = None
     holds: list[tuple[str, str, str]] = []
     releases: list[tuple[str, str]] = []
     tombstones: list[tuple[str, str]] = []
@@ -31,14 +33,17 @@ def claims_of(book: BookId, events: Iterable[BookEvent], name_fingerprint: Calla
             case TransactionVoided(transaction):
                 releases.append((book, transaction))
             case BookOpened(name=name):
-                holds.append((BOOK_NAMES, name_fingerprint(name), book))
+                held_name = name
             case BookRenamed(name):
                 releases.append((BOOK_NAMES, book))
-                holds.append((BOOK_NAMES, name_fingerprint(name), book))
+                held_name = name
             case BookErased():
                 releases.append((BOOK_NAMES, book))
+                held_name = None
             case _:
                 pass  # claims nothing beyond its own book
+    if held_name is not None:
+        holds.append((BOOK_NAMES, name_fingerprint(held_name), book))
     if not holds and not releases and not tombstones:
         return NO_CLAIMS
     return Claims(tuple(holds), tuple(releases), tuple(tombstones))

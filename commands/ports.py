@@ -27,8 +27,8 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """A client's key: `scope` is the principal and book (or the principal alone where a book is made), `fingerprint`
-    the SHA-256 of route and body as the client sent them.
+    """A client's key: `scope` is the principal and book, or the principal and path where a book is made or named.
+    `fingerprint` is an HMAC, under the installation's key, of route and body as the client sent them.
     """
 
     scope: str

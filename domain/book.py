@@ -58,7 +58,7 @@ from domain.ledger import (
 )
 from domain.ledger.accounts import undeclared
 from domain.prices import PriceRecorded, RecordPrice
-from domain.private import check_text, private
+from domain.private import check_id, check_text, private
 
 BookId = NewType("BookId", str)
 
@@ -208,6 +208,8 @@ def _forget(book: Book) -> None:
 def _open(book: Book, command: OpenBook) -> list[BookEvent]:
     if "book" in book.facts:
         raise Rejected("book_exists", book=book.facts["book"])
+    check_id("book", command.book)
+    check_id("opening_account", command.opening_account)
     _check_name(command.name)
     declared = undeclared(book.ledger, [command.base])
     return [

@@ -16,7 +16,7 @@ from domain.errors import Rejected
 from domain.ledger import FIRST_DAY, LAST_DAY, AccountId, CommodityDeclared, Ledger
 from domain.ledger.accounts import known_account, undeclared, unit_of
 from domain.money import MAX_AMOUNT_MINOR, Amount, at_scale_of
-from domain.private import check_text, private
+from domain.private import check_id, check_text, private
 
 BudgetId = NewType("BudgetId", str)
 
@@ -181,6 +181,7 @@ def month_later(day: date, months: int) -> date:
 
 
 def _set(budgets: Budgets, ledger: Ledger, command: SetBudget) -> list[BudgetEvent | CommodityDeclared]:
+    check_id("budget", command.budget)
     if command.budget in budgets.standing:
         raise Rejected("budget_id_used", budget=command.budget)
     account = known_account(ledger, command.account)

@@ -12,6 +12,7 @@ from decimal import Decimal
 from domain.errors import Rejected
 from domain.ledger import FIRST_DAY, LAST_DAY, CommodityDeclared, Ledger
 from domain.ledger.accounts import undeclared
+from domain.private import check_id
 
 MAX_PRICE_DIGITS = 28
 MAX_PRICE_PLACES = 18
@@ -52,6 +53,7 @@ class PriceRecorded:
 def decide(ledger: Ledger, command: RecordPrice) -> list[PriceRecorded | CommodityDeclared]:
     if not FIRST_DAY <= command.date <= LAST_DAY:
         raise Rejected("date_out_of_range", date=command.date, first=FIRST_DAY, last=LAST_DAY)
+    check_id("fingerprint", command.fingerprint)
     if command.commodity == command.currency:
         raise Rejected("price_in_itself", commodity=command.commodity)
     if not command.rate.is_finite() or command.rate <= 0:

@@ -6,6 +6,7 @@ what sums. It has an empty default, which is what is read when the key is gone.
 
 from __future__ import annotations
 
+import re
 from dataclasses import Field, field
 from typing import Any
 from unicodedata import category
@@ -20,6 +21,11 @@ MAX_LABELS = 50
 
 MAX_LABEL_CHARS = 100
 
+MAX_ID_CHARS = 64
+"""The longest id or fingerprint: these are stored as they are, so nobody can write in them."""
+
+_ID = re.compile(f"[A-Za-z0-9-]{{1,{MAX_ID_CHARS}}}")
+
 
 def private(default: Any = "") -> Any:
     """A dataclass field whose value is a private part; `default` is what remains of it after an erasure."""
@@ -28,6 +34,12 @@ def private(default: Any = "") -> Any:
 
 def is_private(of: Field[Any]) -> bool:
     return bool(of.metadata.get("private"))
+
+
+def check_id(name: str, text: str | None) -> None:
+    """Refuse what has not the form of an id; ids are public, and no free text gets in by their fields."""
+    if text is not None and _ID.fullmatch(text) is None:
+        raise Rejected("id_not_valid", field=name, limit=MAX_ID_CHARS)
 
 
 def check_text(name: str, text: str) -> None:

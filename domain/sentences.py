@@ -17,7 +17,8 @@ MAX_LISTED = 5
 SENTENCES: dict[str, str] = {
     "account_ambiguous": "The file has {count} accounts that would become one. Import one account at a time, or say "
     "for each where it goes.",
-    "account_closed": "The account {account} was closed on {on}. Use another account, or for a category an earlier date.",
+    "account_closed": "The account {account} was closed on {on}. Use another account, or "
+    "for a category an earlier date.",
     "account_id_used": "An account with the id {account} exists already. Leave the id to the server.",
     "account_kind_fixed": "{account} is one of the {kind} accounts and stays one. Keep the first part of its name.",
     "account_merged": "The account {account} was merged into {into}. Use that one.",

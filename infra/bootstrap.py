@@ -12,18 +12,20 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the program's start does not wait for what a command may not need
+    from pathlib import Path
+
     from api.parts import Parts
+    from infra.keys import KeyFile
     from infra.settings import Settings
+    from infra.store import SqlEventStore
 
 
 @contextmanager
 def open_parts(settings: Settings) -> Iterator[Parts]:
     """Everything a door may use, on what the settings name; closed in the reverse order, finishing what was taken."""
     from api.parts import Parts
-    from commands.books import finish_erasures
     from commands.bus import CommandBus
     from commands.imports import ImportService
-    from commands.ports import StoreUnavailable
     from infra.clock import FixedClock, SystemClock, TimeOrderedIds
     from infra.keys import KeyFile
     from infra.pending import SqlPendingImports
@@ -35,18 +37,12 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
 
     with ExitStack() as opened:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        keys_stood = settings.keys_file.exists()
-        keys = KeyFile(settings.keys_file)
+        keys = KeyFile(settings.keys_file, make=False)
         clock = FixedClock(settings.now) if settings.now is not None else SystemClock()
         ids = TimeOrderedIds()
         store = SqlEventStore(settings.store_address, keys, clock, ids)
         opened.callback(store.close)
-        if not keys_stood and store.end():
-            settings.keys_file.unlink()
-            raise StoreUnavailable(
-                "keys_missing", f"the store has events, and their keys are not at {settings.keys_file}"
-            )
-        finish_erasures(store, keys)
+        fit_keys(store, keys, settings.keys_file)
         read_models = open_read_models(settings.read_address, READ_MODELS)
         opened.callback(read_models.close)
         runner = ProjectionRunner(store, read_models, READ_MODELS)
@@ -68,6 +64,29 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
             principal=LOCAL_OWNER,
             settings=settings,
         )
+
+
+def fit_keys(store: SqlEventStore, keys: KeyFile, path: Path) -> None:
+    """Go on only with the key file that the store's events were sealed with, whole; a new store gets a new one.
+
+    A missing key would otherwise read as an erasure. The store learns whose it is last, when nothing speaks against it.
+    """
+    from commands.books import finish_erasures
+    from commands.ports import StoreUnavailable
+
+    proof = store.proof()
+    if keys.proof() is None:
+        if proof is not None or store.end():
+            raise StoreUnavailable("keys_missing", f"the keys of the store are not at {path}")
+        keys.make()
+    if proof is not None and proof != keys.proof():
+        raise StoreUnavailable("keys_missing", f"the keys at {path} are those of another store")
+    finish_erasures(store, keys)
+    mine = keys.proof()
+    if proof is None and mine is not None:
+        store.belong(mine)
+        if store.proof() != mine:  # another program was faster, with keys of its own
+            raise StoreUnavailable("keys_missing", f"the keys at {path} are those of another store")
 
 
 GC_AFTER_OBJECTS = 50_000

@@ -62,8 +62,8 @@ class _Book:
 class KeyFile:
     """The port `Keys` on one file. Safe to use from any thread, and beside other processes."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the file, making it with a new installation secret where there is none."""
+    def __init__(self, path: Path, *, make: bool = True) -> None:
+        """Open the file; where there is none, `make` it now, or later once the store is known to miss none."""
         self._path = path
         self._lock_path = path.with_name(f"{path.name}.lock")
         self._mutex = threading.RLock()
@@ -73,12 +73,21 @@ class KeyFile:
         self._seen: tuple[int, int, int] | None = None
         self._looked_at = 0.0
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if make or path.exists():
+            self.make()
+
+    def make(self) -> None:
+        """Make the file with a new installation secret where there is none, and read it."""
         with self._mutex, self._alone():
-            if not path.exists():
+            if not self._path.exists():
                 secret = os.urandom(KEY_BYTES)
                 self._replace(_line({"finshift-keys": _FORMAT, "installation": _text(secret)}))
             self._keep_private()
             self._read()
+
+    def proof(self) -> str | None:
+        """What tells this installation's secret from any other and gives nothing of it away; None without a file."""
+        return _derived(self._installation, b"finshift installation").hex() if self._installation else None
 
     # The port
 
@@ -124,12 +133,14 @@ class KeyFile:
             self._read()
             if book not in self._keys:
                 return
-            lines = self._path.read_bytes().splitlines(keepends=True)
+            content = self._path.read_bytes()
+            # As in `create`: what has no end is no key.
+            lines = content[: content.rfind(b"\n") + 1].splitlines(keepends=True)
             kept = [line for line in lines if orjson.loads(line).get("book") != book]
             with self._path.open("r+b") as old:
                 self._replace(b"".join(kept))
                 # As far as the disk allows, the old file's blocks do not keep the key either.
-                old.write(bytes(sum(map(len, lines))))
+                old.write(bytes(len(content)))
                 old.flush()
                 os.fsync(old.fileno())
             self._read()

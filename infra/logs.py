@@ -1,12 +1,13 @@
 """Logs: one JSON object a line on standard error, for programs and for people who grep.
 
-No private text goes into a log: a message names codes, ids and counts.
+No private text goes into a log: a message names codes, ids and counts, a traceback types and places.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from datetime import UTC, datetime
 
 import orjson
@@ -29,8 +30,20 @@ class JsonLines(logging.Formatter):
         }
         line.update({name: value for name, value in vars(record).items() if name not in _STANDARD})
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
+            line["traceback"] = _told(record.exc_info[1])
         return orjson.dumps(line, default=str).decode()
+
+
+def _told(error: BaseException | None) -> str:
+    """Types and places of an error and of what led to it, the last first; its texts may hold what people wrote."""
+    parts: list[str] = []
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        parts.append(f"{type(error).__module__}.{type(error).__qualname__}\n{frames}")
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "because of ".join(parts).rstrip()
 
 
 def set_up_logs(level: str) -> None:

@@ -6,21 +6,30 @@ files are the owner's alone.
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import URL, make_url
 
-from infra.sql import answering, reading_engine, writing_engine
+from infra.sql import LOCK_TIMEOUT_MS, answering, reading_engine, writing_engine
 from projections.readmodel import ReadModel
 from streams.heads import create_tables
 
 CREATE_LOCK = 0x46696E7265616401
 """PostgreSQL's advisory lock while tables are made: two programs that start at once would both find them missing."""
+
+
+SCRUB_TIMEOUT_MS = 20
+"""How long emptying SQLite's log waits for readers: writers wait with it, and it is tried again."""
+
+SCRATCH_PREFIX = "finshift-verify-"
 
 
 class ReadModels:
@@ -50,24 +59,32 @@ class ReadModels:
 
     @contextmanager
     def scratch(self) -> Iterator[ReadModels]:
-        """An empty database in SQLite, gone afterwards."""
-        with tempfile.TemporaryDirectory(prefix="finshift-verify-") as folder:
-            aside = ReadModels(f"sqlite+pysqlite:///{Path(folder) / 'scratch.db'}")
+        """An empty database in SQLite, gone afterwards: beside the read models, where those are files."""
+        file = self._writes.url.database if self._writes.dialect.name == "sqlite" else None
+        with _scratch_folder(Path(file).absolute().parent if file else Path(tempfile.gettempdir())) as folder:
+            aside = ReadModels(URL.create("sqlite+pysqlite", database=str(folder / "scratch.db")))
             try:
                 yield aside
             finally:
                 aside.close()
 
-    def scrub(self) -> None:
-        """SQLite overwrites what it deletes, and here empties its log of older pages; PostgreSQL's vacuum does both in
-        its own time.
+    def scrub(self) -> bool:
+        """SQLite overwrites what it deletes, and here empties its log of older pages, False where a reader still sees
+        those; PostgreSQL's vacuum does both in its own time.
         """
-        if self._writes.dialect.name == "sqlite":
+        if self._writes.dialect.name != "sqlite":
+            return True
+        with answering():
             connection = self._writes.raw_connection()
             try:
-                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                cursor = connection.cursor()
+                cursor.execute(f"PRAGMA busy_timeout={SCRUB_TIMEOUT_MS}")
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                [(busy, _, _)] = cursor.fetchall()
+                cursor.execute(f"PRAGMA busy_timeout={LOCK_TIMEOUT_MS}")
             finally:
                 connection.close()
+        return not busy
 
     def close(self) -> None:
         self._reads.dispose()
@@ -82,6 +99,33 @@ def open_read_models(address: str | URL, models: Sequence[ReadModel]) -> ReadMod
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": CREATE_LOCK})
         create_tables(connection, models)
     return database
+
+
+@contextmanager
+def _scratch_folder(parent: Path) -> Iterator[Path]:
+    """A folder for its owner alone, gone afterwards; what a killed program left of such goes first.
+
+    A folder in use is locked; the lock on `parent` keeps one that is just being made from being taken for a left one.
+    """
+    with ExitStack() as held:
+        with _locked(parent, fcntl.LOCK_EX):
+            for left in parent.glob(f"{SCRATCH_PREFIX}*"):
+                with suppress(OSError), _locked(left, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                    shutil.rmtree(left)
+            folder = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX, dir=parent))
+            held.callback(shutil.rmtree, folder, ignore_errors=True)
+            held.enter_context(_locked(folder, fcntl.LOCK_EX))
+        yield folder
+
+
+@contextmanager
+def _locked(folder: Path, how: int) -> Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, how)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _begin(connection: Any) -> None:

@@ -14,6 +14,10 @@ from pathlib import Path
 from pydantic import AwareDatetime, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from domain.errors import Rejected
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
 
 class Auth(StrEnum):
     """How the program knows who asks. `local`: one local owner, on loopback."""
@@ -53,6 +57,13 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str | None) -> str | None:
+        if value and value.upper() not in LOG_LEVELS:
+            raise Rejected("log_level_unknown", level=value[:40], levels=LOG_LEVELS)
+        return value
 
     @property
     def store_address(self) -> str:

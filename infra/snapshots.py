@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy import Engine, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 import domain
 from commands.ports import Head, Keys
@@ -74,8 +75,11 @@ class SqlSnapshots:
             "sealed": self._keys.seal(book, _bound_to(book, head), packed),
         }
         with answering(), self._writing.begin() as connection:
-            connection.execute(delete(snapshots).where(snapshots.c.book == book))
-            connection.execute(insert(snapshots), values)
+            # One statement: another process may save the same book at the same moment.
+            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+            write = dialect.insert(snapshots)
+            fresh = {name: write.excluded[name] for name in values if name != "book"}
+            connection.execute(write.on_conflict_do_update(index_elements=[snapshots.c.book], set_=fresh), values)
 
 
 def _bound_to(book: BookId, head: Head) -> str:

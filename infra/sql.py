@@ -78,7 +78,7 @@ def _engine(url: str | URL, *, durable: bool, connections: int) -> Engine:
     pool = {"pool_size": connections, "max_overflow": 0, "pool_timeout": POOL_TIMEOUT_S}
     if url.get_backend_name() == "sqlite":
         _make_private_file(url.database)
-        engine = create_engine(url, connect_args={"timeout": LOCK_TIMEOUT_MS / 1000}, **pool)
+        engine = create_engine(url, hide_parameters=True, connect_args={"timeout": LOCK_TIMEOUT_MS / 1000}, **pool)
         event.listen(engine, "connect", _sqlite_settings(durable=durable))
         return engine
     settings = {
@@ -89,6 +89,7 @@ def _engine(url: str | URL, *, durable: bool, connections: int) -> Engine:
     }
     return create_engine(
         url.set(drivername="postgresql+psycopg2"),
+        hide_parameters=True,
         executemany_mode="values_plus_batch",
         isolation_level="READ COMMITTED",
         connect_args={

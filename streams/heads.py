@@ -79,8 +79,10 @@ class ReadDatabase(Protocol):
         """An empty database for one reckoning, gone afterwards."""
         ...
 
-    def scrub(self) -> None:
-        """Let what was deleted be gone from the files too, as far as the database does that when it is told."""
+    def scrub(self) -> bool:
+        """Let what was deleted be gone from the files too, as far as the database does that when it is told; False
+        where it is to be told again.
+        """
         ...
 
 

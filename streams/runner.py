@@ -54,6 +54,10 @@ OVERTAKEN_PAUSE_S = 0.02
 CATCH_UP_PATIENCE_S = 30.0
 """How long `catch_up`, `rebuild` and `release` try against faults before they give up; `run` never does."""
 
+SCRUB_AGAIN_S = 0.5
+"""The pause before another try to empty the database's log of what an erased book said, while readers are in the way:
+each try keeps writers waiting for a moment."""
+
 Progress = Callable[[int, int], None]
 """Told after each batch: the position reached, and the position to reach."""
 
@@ -104,15 +108,19 @@ class ProjectionRunner:
         self._models = {key_of(model): model for model in models}
         self._keys = {model.NAME: key_of(model) for model in models}
         self._waiters = Waiters(database, self._keys)
+        self._scrub_at: float | None = None
+        """From when on the database is to be scrubbed, None where nothing is left to."""
 
     # Following
 
     def catch_up(self, progress: Progress | None = None) -> None:
         """Bring every projection to the log's end as it is now."""
         keys = sorted(self._models)
+        self._scrub_at = 0.0  # a program that ended may have left it undone
         self._patiently(lambda: self._reconcile(keys))
         self._fold_to(keys, self._reader.end(), progress)
         self._patiently(self._retire_older_versions)
+        self._patiently(self._scrub)
 
     def run(self, stop: threading.Event) -> None:
         """Follow the log until told to stop. A fault that may pass is waited out; any other error is raised."""
@@ -120,8 +128,10 @@ class ProjectionRunner:
         reconciled = retired = False
         at: dict[str, int] = {}
         pause_s = FIRST_RETRY_S
+        self._scrub_at = 0.0
         while not stop.is_set():
             try:
+                self._scrub()
                 if not reconciled:
                     self._reconcile(keys)
                     reconciled = True
@@ -214,7 +224,20 @@ class ProjectionRunner:
             return False
         at.update(dict.fromkeys(group, reached))
         self._waiters.moved()
+        self._scrub()
         return True
+
+    def _scrub(self) -> None:
+        """Scrub where that is due: once more later where a reader was in the way."""
+        if self._scrub_at is None or time.monotonic() < self._scrub_at:
+            return
+        self._scrub_at = None
+        done = False
+        try:
+            done = self._database.scrub()
+        finally:
+            if not done:
+                self._scrub_at = time.monotonic() + SCRUB_AGAIN_S
 
     def _apply(self, keys: Sequence[str], old: int, events: Sequence[Recorded]) -> None:
         books = list({event.book for event in events})
@@ -234,7 +257,7 @@ class ProjectionRunner:
             heads.write_heads(connection, changed)
         _tell_parked(changed)
         if any(isinstance(event.event, BookErased) for event in events):
-            self._database.scrub()
+            self._scrub_at = 0.0
 
     def _select(
         self, keys: Sequence[str], books: Sequence[BookId], events: Sequence[Recorded], known: Places
@@ -264,6 +287,17 @@ class ProjectionRunner:
                     changed[key, book] = replace(head, parked=unreadable_reason(unreadable))
             heads.write_heads(connection, changed)
         _tell_parked(changed)
+
+    def _park(self, key: str, book: BookId, unreadable: EventUnreadable) -> ProjectionHead:
+        """Park a book where it stands, for the event there cannot be read to tell whether it is the log's."""
+        with self._database.write() as connection:
+            heads.lock(connection, [key])
+            head = heads.head_of(connection, key, book) or NOTHING_YET
+            if head.version == unreadable.version:
+                head = replace(head, parked=unreadable_reason(unreadable))
+                heads.write_heads(connection, {(key, book): head})
+        _tell_parked({(key, book): head})
+        return head
 
     def _refetch(self, book: BookId, first: int, last: int) -> list[Recorded]:
         events: list[Recorded] = []
@@ -345,6 +379,7 @@ class ProjectionRunner:
             model.metadata.drop_all(connection)
             heads.forget(connection, key)
             heads.create_tables(connection, [model])
+        self._scrub_at = 0.0
 
     def release(self, name: str, book: BookId) -> ProjectionHead:
         """Try a parked book again, from the event behind its head; from its beginning where its head is no event of
@@ -355,7 +390,10 @@ class ProjectionRunner:
             head = heads.head_of(connection, key, book)
         if head is None or head.parked is None:
             raise Rejected("projection_not_parked", projection=name, book=book)
-        afresh = not self._patiently(lambda: self._stands(book, head))
+        try:
+            afresh = not self._patiently(lambda: self._stands(book, head))
+        except EventUnreadable as unreadable:
+            return self._park(key, book, unreadable)
         return self._refold(key, book, afresh=afresh)
 
     def _refold(self, key: str, book: BookId, *, afresh: bool) -> ProjectionHead:
@@ -369,6 +407,7 @@ class ProjectionRunner:
             head, done = self._patiently(lambda: self._refold_batch(key, book))
             if done:
                 self._waiters.moved()
+                self._patiently(self._scrub)
                 _tell_parked({(key, book): head})
                 return head
 
@@ -377,6 +416,7 @@ class ProjectionRunner:
             heads.lock(connection, [key])
             self._models[key].purge(connection, book)
             heads.write_heads(connection, {(key, book): replace(NOTHING_YET, parked=REFOLDING)})
+        self._scrub_at = 0.0
 
     def _refold_batch(self, key: str, book: BookId) -> tuple[ProjectionHead, bool]:
         """The next batch of a book: its head then, and whether that was the last."""
@@ -401,6 +441,8 @@ class ProjectionRunner:
             else:
                 stored_head = after if done else replace(after, parked=before.parked)
                 heads.write_heads(connection, {(key, book): stored_head})
+        if any(isinstance(event.event, BookErased) for event in behind):
+            self._scrub_at = 0.0
         return after, done
 
     # What other programs left
@@ -414,7 +456,14 @@ class ProjectionRunner:
             mine = heads.all_heads(connection, keys)
             at = heads.positions(connection)
         stored = self._reader.heads()
-        foreign = [place for place, head in mine.items() if not self._is_of_log(place[1], head, stored.get(place[1]))]
+        foreign = []
+        for (key, book), head in mine.items():
+            try:
+                if not self._is_of_log(book, head, stored.get(book)):
+                    foreign.append((key, book))
+            except EventUnreadable as unreadable:
+                if head.parked is None:
+                    self._park(key, book, unreadable)
         end = self._reader.end()
         for key in keys:
             if at.get(key, 0) > end:

@@ -34,6 +34,7 @@ class MemoryLog:
         self._envelopes: list[Envelope] = []
         self._books: dict[BookId, list[int]] = defaultdict(list)
         self._keys_gone: set[BookId] = set()
+        self._damaged: set[int] = set()
         self._decoded: dict[int, Recorded] = {}
         self.reads = 0
         """How often `read` was asked."""
@@ -70,6 +71,14 @@ class MemoryLog:
     def destroy_key(self, book: BookId) -> None:
         self._keys_gone.add(book)
         self._decoded.clear()
+
+    def damage(self, position: int) -> None:
+        """An event that cannot be read until it is mended."""
+        self._damaged.add(position)
+        self._decoded.clear()
+
+    def mend(self, position: int) -> None:
+        self._damaged.remove(position)
 
     def read(self, after_position: int, limit: int) -> list[Recorded]:
         self.reads += 1
@@ -116,6 +125,8 @@ class MemoryLog:
         envelope = self._envelopes[place]
         book = BookId(envelope.stream)
         gone = book in self._keys_gone
+        if envelope.position in self._damaged:
+            raise EventUnreadable(book, envelope.version, envelope.position, "its data is damaged")
         try:
             event = decode(envelope.type, envelope.data, lambda sealed: None if gone else sealed[::-1])
         except UnknownEventType as unknown:

@@ -73,8 +73,13 @@ def asked(parts: Parts) -> Asked:
 
 
 def catch_up(parts: Parts) -> None:
+    from streams.runner import ProjectionReplaced
+
     with progress("Bringing the figures up to date") as told:
-        parts.runner.catch_up(told)
+        try:
+            parts.runner.catch_up(told)
+        except ProjectionReplaced as replaced:
+            raise Rejected("projections_stopped", reason=str(replaced)) from None
 
 
 @contextmanager

@@ -106,6 +106,7 @@ def create_app(parts: Parts, fault: Fault = lambda: None) -> Api:
     app.add_exception_handler(HTTPException, _not_routed)
     app.add_exception_handler(OperationalError, _read_models_away)
     app.add_exception_handler(PoolTimeoutError, _read_models_away)
+    app.add_exception_handler(Exception, _left_to_the_gate)
     return app
 
 
@@ -126,6 +127,11 @@ async def _refused(request: Request, error: Exception) -> Response:
     problem = refused(error)
     assert problem is not None
     return problem
+
+
+async def _left_to_the_gate(request: Request, error: Exception) -> Response:
+    """A defect is answered by the gate alone; without this, Starlette would answer first, and with no problem."""
+    raise error
 
 
 async def _question_refused(request: Request, error: Exception) -> Response:

@@ -21,6 +21,9 @@ from domain.book import BookId
 
 T = TypeVar("T")
 
+_FINGERPRINTS = "idempotency"
+"""The scope of the digests that idempotency keys are bound to."""
+
 _ID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -41,17 +44,29 @@ Asks = Annotated[Principal, Depends(principal)]
 
 
 def asked(
-    parts: Parts, who: Principal, book: BookId | None, key: str | None, fingerprint: bytes, correlation_id: str = ""
+    parts: Parts,
+    who: Principal,
+    book: BookId | None,
+    key: str | None,
+    fingerprint: bytes,
+    correlation_id: str = "",
+    path: str | None = None,
 ) -> Asked:
     """The part of the envelope that a request brings. `book` None: the key counts for the principal, as where a book
-    is made; `correlation_id`: shared by the commands of one request, and the command's own where there is only one.
+    is made; `path`: for the path as sent, whatever book it means; `correlation_id`: shared by the commands of one
+    request, and the command's own where there is only one.
+
+    Bodies and paths hold what people wrote. Only a digest under the installation's key is kept of them, so that they
+    cannot be guessed from the store.
     """
     command_id = parts.ids.new()
     correlation_id = correlation_id or command_id
     if key is None:
         return Asked(who.id, command_id, correlation_id, correlation_id)
-    scope = who.id if book is None else f"{who.id}/{book}"
-    return Asked(who.id, command_id, correlation_id, correlation_id, IdempotencyKey(scope, key, fingerprint))
+    bound = parts.keys.fingerprint(_FINGERPRINTS, fingerprint.hex()).encode()
+    about = book if path is None else parts.keys.fingerprint(_FINGERPRINTS, path)
+    scope = who.id if about is None else f"{who.id}/{about}"
+    return Asked(who.id, command_id, correlation_id, correlation_id, IdempotencyKey(scope, key, bound))
 
 
 def is_id(text: str) -> bool:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -59,10 +60,49 @@ def add_command_doors(router: APIRouter, parts: Parts) -> None:
 
 
 async def book_of(parts: Parts, text: str) -> BookId:
-    """The book that a path means. Whether there is one under an id is for the bus to tell, without a look-up here."""
-    if is_id(text):
-        return BookId(text)
+    """The book that a path means; `book_unknown` where it means none."""
     return await asyncio.to_thread(resolve_book, parts.store, parts.keys, text)
+
+
+async def _told_of(parts: Parts, text: str, submit: Callable[[BookId], Future[Answer]]) -> Answer:
+    """The answer of the book that a path means. Whether there is one under an id is for the bus to tell; only where
+    there is none, the id is looked up as a name.
+    """
+    if not is_id(text):
+        return await outcome(submit(await book_of(parts, text)))
+    try:
+        return await outcome(submit(BookId(text)))
+    except Rejected as refusal:
+        if refusal.code != "book_unknown":
+            raise
+    return await outcome(submit(await book_of(parts, text)))
+
+
+async def _told_once(
+    request: Request,
+    parts: Parts,
+    who: Principal,
+    key: str,
+    body: bytes,
+    submit: Callable[[BookId, Asked], Future[Answer]],
+) -> Answer:
+    """The answer of a command after which its path means no book, or another: erasing and renaming. Its key counts for
+    the path, so that a repeat is answered from the first use and never reaches the book that has the name by now.
+    """
+    ask = asked(parts, who, None, key, fingerprint(request, body), path=request.scope["path"])
+    assert ask.key is not None
+    found: BookId | Rejected
+    try:
+        found = await book_of(parts, request.path_params["book"])
+    except Rejected as refusal:
+        found = refusal
+    # The book first, the key second: where the name passed to another book in between, the key tells of it.
+    known = await asyncio.to_thread(parts.store.known, ask.key)
+    if known is not None:
+        found = known.book
+    if isinstance(found, Rejected):
+        raise found
+    return await outcome(submit(found, ask))
 
 
 # Single doors
@@ -82,9 +122,17 @@ def _add_single(router: APIRouter, parts: Parts, door: Door[Any]) -> None:
                 raise Rejected("body_not_valid", fields=[in_path], reasons={in_path: "the path tells it already"})
             data[in_path] = request.path_params[in_path]
         wish = door.read(data, parts)
-        book = await book_of(parts, request.path_params["book"])
+        if key is not None and door.renames_book:
+            told = await _told_once(
+                request, parts, who, key, body, lambda book, ask: parts.bus.submit(book, [wish], ask)
+            )
+            return answered(told, status)
         bound = fingerprint(request, body) if key is not None else b""
-        return answered(await outcome(parts.bus.submit(book, [wish], asked(parts, who, book, key, bound))), status)
+
+        def submit(book: BookId) -> Future[Answer]:
+            return parts.bus.submit(book, [wish], asked(parts, who, book, key, bound))
+
+        return answered(await _told_of(parts, request.path_params["book"], submit), status)
 
     add_operation(
         router,
@@ -122,7 +170,7 @@ def _add_batch(router: APIRouter, parts: Parts) -> None:
         if batch_in.atomic:
             wishes = _wishes(batch_in.commands, parts)
             ask = asked(parts, who, book, key, fingerprint(request, body))
-            return _group_answered(await outcome(parts.bus.submit(book, wishes, ask)))
+            return await _group_answered(parts, await outcome(parts.bus.submit(book, wishes, ask)))
         route = f"{request.method} {request.url.path}\n".encode()
         return await _each_on_its_own(parts, who, book, batch_in.commands, key, route)
 
@@ -170,8 +218,9 @@ def _wishes(commands: Sequence[CommandIn], parts: Parts) -> list[Wish]:
     return wishes
 
 
-def _group_answered(answer: Answer) -> Response:
-    results = [_result(answer, result) for result in answer.results]
+async def _group_answered(parts: Parts, answer: Answer) -> Response:
+    positions = await _positions(parts, answer)
+    results = [_result(answer, result, at) for result, at in zip(answer.results, positions, strict=True)]
     made = any(result.made for result in answer.results)
     headers = [version_header(answer.version), *([REPLAYED] if answer.replayed else [])]
     return json_response(_standing(answer) | {"results": results}, headers, 201 if made else 200)
@@ -181,9 +230,24 @@ def _standing(answer: Answer) -> Item:
     return {"version": answer.version, "position": answer.position, "hash": answer.hash, "book": answer.book}
 
 
-def _result(answer: Answer, result: Result) -> Item:
-    # A unit's events follow each other without a gap, so a version tells the position as well.
-    position = answer.position - (answer.version - result.version)
+async def _positions(parts: Parts, answer: Answer) -> list[int]:
+    """Where each command of a group left its book in the store's order."""
+    first, *others = answer.results
+    # A unit's events follow each other without a gap, so a version tells the position as well, but not that before
+    # them: a first command that made nothing new left the book where it stood.
+    position = answer.position - (answer.version - first.version)
+    if others and not first.made and first.version < answer.version:
+        [standing] = await asyncio.to_thread(parts.store.envelopes, answer.book, first.version - 1, 1)
+        position = standing.position
+    positions = [position]
+    for before, result in pairwise(answer.results):
+        if result.version > before.version:
+            position = answer.position - (answer.version - result.version)
+        positions.append(position)
+    return positions
+
+
+def _result(answer: Answer, result: Result, position: int) -> Item:
     body = {"version": result.version, "position": position, "book": answer.book, **result.made}
     return {"status": 201 if result.made else 200, "body": body}
 
@@ -224,7 +288,7 @@ async def _each_on_its_own(
         except Exception as error:
             results.append(_problem_result(error))
             continue
-        results.append(_result(answer, answer.results[-1]))
+        results.append(_result(answer, answer.results[-1], answer.position))
         last = answer if last is None or answer.version >= last.version else last
     if last is None:
         return await _unchanged(parts, book, results)
@@ -281,9 +345,14 @@ def _add_books(router: APIRouter, parts: Parts) -> None:
         key = idempotency_key(request)
         body = await read_body(request)
         reason = bodies.EraseBookIn.model_validate(parse_json(body, may_be_empty=True)).reason
+
+        def submit(book: BookId, ask: Asked) -> Future[Answer]:
+            return erase_book(parts.bus, ask, book, reason or "")
+
+        if key is not None:
+            return answered(await _told_once(request, parts, who, key, body, submit), 200)
         book = await book_of(parts, request.path_params["book"])
-        ask = asked(parts, who, book, key, fingerprint(request, body))
-        return answered(await outcome(erase_book(parts.bus, ask, book, reason or "")), 200)
+        return answered(await outcome(submit(book, asked(parts, who, book, None, b""))), 200)
 
     add_operation(
         router,

@@ -58,6 +58,8 @@ class Door(Generic[B]):
     example: dict[str, Any]
     makes: str | None = None
     in_path: str | None = None
+    renames_book: bool = False
+    """Whether the book's name in the path may mean another book, or none, once the command is done."""
 
     def read(self, data: dict[str, Any], parts: Parts) -> Wish:
         """The wish behind a body; ValidationError or Rejected where it is none."""
@@ -361,6 +363,7 @@ DOORS: tuple[Door[Any], ...] = (
         _rename_book,
         "Give the book another name",
         {"name": "Our house"},
+        renames_book=True,
     ),
 )
 

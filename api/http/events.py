@@ -15,20 +15,16 @@ from starlette.responses import Response
 
 from api.http import shapes
 from api.http.answering import json_response, version_header
-from api.http.asking import Asks, is_id
+from api.http.asking import Asks
 from api.http.describing import Operation, add_operation
 from api.http.queries import Reads
-from api.http.questions import PAGE_SIZE, Limit
+from api.http.questions import MAX_VERSION, PAGE_SIZE, Limit
 from api.items import Item, envelope_item
-from api.parts import Parts
 from commands.books import resolve_book
 from commands.ports import Keys
 from domain.book import BookId
 from domain.errors import Rejected
 from streams.contract import Envelope
-
-MAX_VERSION = 2**63 - 1
-"""Versions are 64 bits, as in every store."""
 
 
 async def list_events(
@@ -41,7 +37,7 @@ async def list_events(
 ) -> Response:
     def ask() -> Response:
         parts = reader.parts
-        found = _book(parts, book)
+        found = resolve_book(parts.store, parts.keys, book)
         head = parts.store.head(found)
         if head is None:
             raise Rejected("book_unknown", book=book[:100])
@@ -53,10 +49,6 @@ async def list_events(
         return json_response(page, [version_header(head.version)])
 
     return await reader.lane.turn(ask)
-
-
-def _book(parts: Parts, text: str) -> BookId:
-    return BookId(text) if is_id(text) else resolve_book(parts.store, parts.keys, text)
 
 
 def _event_item(keys: Keys, book: BookId, envelope: Envelope) -> Item:

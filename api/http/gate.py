@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.http.answering import problem_response
 from api.http.metering import Meter
 from api.http.reading import Disconnected
+from commands.faults import without_words
 from commands.ports import Ids
 from domain.errors import Rejected
 
@@ -121,9 +122,10 @@ class Gate:
         return ours
 
     async def _crashed(self, scope: Scope, receive: Receive, send: Send, defect: Exception, *, has_begun: bool) -> None:
-        """Answer a defect: the log gets the details under an id, the client the id."""
+        """Answer a defect: the log gets its kind and place under an id, the client the id."""
         request = self._ids.new()
-        logger.error("a request crashed", exc_info=defect, extra={"request": request, "method": scope["method"]})
+        told = {"request": request, "method": scope["method"]}
+        logger.error("a request crashed: %s", without_words(defect), extra=told)
         if not has_begun:
             await problem_response("internal_error", {"request": request})(scope, receive, send)
 

@@ -16,7 +16,7 @@ from starlette.types import Message
 
 from api.http import bodies, shapes
 from api.http.answering import REPLAYED, Written, json_response, version_header
-from api.http.asking import asked, principal
+from api.http.asking import asked, is_id, principal
 from api.http.commands import book_of
 from api.http.describing import Operation, add_operation
 from api.http.lanes import Lane
@@ -80,7 +80,7 @@ def add_import_doors(router: APIRouter, parts: Parts, lane: Lane) -> None:
         body = await read_body(request)
         said = CommitIn.model_validate(parse_json(body, may_be_empty=True))
         book = await book_of(parts, request.path_params["book"])
-        import_id = ImportId(request.path_params["import_id"])
+        import_id = _import_id(request, "preview_unknown")
         ask = asked(parts, who, book, key, fingerprint(request, body))
         answers = _answers(said.answers)
         return await lane.turn(lambda: _answered(parts.imports.commit(book, import_id, ask, answers, said.skip)))
@@ -91,7 +91,7 @@ def add_import_doors(router: APIRouter, parts: Parts, lane: Lane) -> None:
         body = await read_body(request)
         bodies.Body.model_validate(parse_json(body, may_be_empty=True))
         book = await book_of(parts, request.path_params["book"])
-        import_id = ImportId(request.path_params["import_id"])
+        import_id = _import_id(request, "import_unknown")
         ask = asked(parts, who, book, key, fingerprint(request, body))
         return await lane.turn(lambda: _answered(parts.imports.undo(book, import_id, ask)))
 
@@ -101,6 +101,14 @@ def add_import_doors(router: APIRouter, parts: Parts, lane: Lane) -> None:
         ("/{import_id}/undo", undo, _UNDO),
     ):
         add_operation(router, "POST", f"/v1/books/{{book}}/imports{path}", endpoint, operation)
+
+
+def _import_id(request: Request, unknown: str) -> ImportId:
+    """The import that the path means; what is no id is none, and no store is asked for it."""
+    text = request.path_params["import_id"]
+    if not is_id(text):
+        raise Rejected(unknown, import_id=text[:100])
+    return ImportId(text)
 
 
 async def _received(request: Request) -> FormData:

@@ -31,9 +31,11 @@ from api.http.bodies import Day
 from api.http.describing import Operation, add_operation
 from api.http.questions import (
     PAGE_SIZE,
+    Asked,
     Asking,
     Cursor,
     Limit,
+    MinVersion,
     Page,
     Reader,
     page_of,
@@ -86,7 +88,8 @@ async def list_books(who: Asks, reader: Reads) -> Response:
     return json_response({"items": await reader.lane.turn(ask), "next": None}, [])
 
 
-async def tell_book(request: Request, asking: Asking, reader: Reads) -> Response:
+async def tell_book(book: str, who: Asks, reader: Reads, min_version: MinVersion = None) -> Response:
+    asking = Asked(book, None, None, min_version)  # a book is told as it stands, and of no other day
     return await reader.answer_one((accounts.NAME,), asking, lambda _, frame: book_item(frame.row))
 
 

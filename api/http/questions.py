@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated
 
@@ -28,6 +28,9 @@ from commands.books import resolve_book
 from domain.book import BookId
 from domain.errors import Rejected
 from projections import accounts, timeline
+
+MAX_VERSION = 2**63 - 1
+"""Versions are 64 bits, as in every store."""
 
 MAX_READERS = 4
 """Threads that read at once: as many as two cores can keep busy, and no more than the read models' connections."""
@@ -52,6 +55,12 @@ class Asked:
     min_version: int | None
 
 
+MinVersion = Annotated[
+    int | None,
+    Query(ge=0, le=MAX_VERSION, description="Answer only when the read models hold this version of the book."),
+]
+
+
 async def _asked(
     book: str,
     who: Asks,
@@ -65,9 +74,7 @@ async def _asked(
             description="As known then: an instant with its zone, or a date: the end of that day in the book's zone.",
         ),
     ] = None,
-    min_version: Annotated[
-        int | None, Query(ge=0, description="Answer only when the read models hold this version of the book.")
-    ] = None,
+    min_version: MinVersion = None,
 ) -> Asked:
     if known_on is not None and "T" in known_on:
         known_on = known_on.strip().replace(" ", "+")  # as which a plus sign that was not escaped arrives
@@ -119,6 +126,18 @@ class Reader:
         """What `ask` makes of the read models `names`, at or after the version asked for."""
         dated = (timeline.NAME,) if asked.known_on is not None else ()
         names = list(dict.fromkeys((*names, accounts.NAME, *dated)))
+        try:
+            return await self._answer(names, asked, ask)
+        except Rejected as refusal:
+            if not is_id(asked.book) or refusal.code not in ("book_unknown", "min_version_beyond_end"):
+                raise
+            # A book may have a name that is written like an id.
+            book = await self.lane.turn(lambda: resolve_book(self.parts.store, self.parts.keys, asked.book))
+            if book == asked.book:
+                raise
+        return await self._answer(names, replace(asked, book=book), ask)
+
+    async def _answer(self, names: Sequence[str], asked: Asked, ask: Tell) -> Written:
         try:
             return await self.lane.turn(lambda: self._read(names, asked, ask))
         except _NotThere as behind:
@@ -172,7 +191,7 @@ def place_of(cursor: str | None, question: str) -> Place | None:
         offset, known, digest = orjson.loads(base64.urlsafe_b64decode(cursor.encode() + b"=="))
     except (ValueError, TypeError):
         raise Rejected("cursor_not_valid") from None
-    fits = isinstance(offset, int) and isinstance(known, int) and offset >= 0 and known >= 0
+    fits = all(isinstance(number, int) and 0 <= number <= MAX_VERSION for number in (offset, known))
     if not fits or digest != _digest(question):
         raise Rejected("cursor_not_valid")
     return Place(offset, known)

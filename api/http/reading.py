@@ -35,22 +35,24 @@ async def read_body(request: Request, limit_bytes: int = MAX_BODY_BYTES) -> byte
             await drain(request.receive)
         raise Rejected("body_too_large", limit_bytes=limit_bytes)
     receive = request.receive
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body", False):
-        return _within(body, limit_bytes)
-    chunks = [body]
-    size_bytes = len(body)
-    while message.get("more_body", False):
+    chunks: list[bytes] = []
+    size_bytes = 0
+    has_more = True
+    while has_more:
         message = await receive()
+        # Also the first message may be the end of the line: nothing that came is not an empty body.
         if message["type"] == "http.disconnect":
             raise Disconnected
+        has_more = message.get("more_body", False)
         chunks.append(message.get("body", b""))
         size_bytes += len(chunks[-1])
         if size_bytes > limit_bytes:
-            await drain(receive)
+            if has_more:
+                await drain(receive)
             raise Rejected("body_too_large", limit_bytes=limit_bytes)
-    return b"".join(chunks)
+    if declared.isdecimal() and size_bytes < int(declared):
+        raise Disconnected
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 class Disconnected(Exception):
@@ -73,7 +75,7 @@ def parse_json(body: bytes, *, may_be_empty: bool = False) -> dict[str, Any]:
 
 
 def fingerprint(request: Request, body: bytes) -> bytes:
-    """SHA-256 of method, path and body as the client sent them: what an idempotency key is bound to."""
+    """SHA-256 of method, path and body as the client sent them: what an idempotency key is bound to, see `asked`."""
     scope = request.scope
     route = f"{scope['method']} {scope['path']}\n"
     return hashlib.sha256(route.encode() + body).digest()
@@ -99,9 +101,3 @@ async def drain(receive: Receive) -> None:
         dropped_bytes += len(message.get("body", b""))
         if message["type"] == "http.disconnect" or not message.get("more_body", False):
             return
-
-
-def _within(body: bytes, limit_bytes: int) -> bytes:
-    if len(body) > limit_bytes:
-        raise Rejected("body_too_large", limit_bytes=limit_bytes)
-    return body

@@ -24,7 +24,7 @@ from domain.ledger.vocabulary import (
     Kind,
 )
 from domain.money import ISO_4217, MAX_CODE_CHARS, MAX_SCALE, Commodity
-from domain.private import private
+from domain.private import check_id, private
 
 # Commands
 
@@ -59,7 +59,7 @@ class RenameAccount:
 
 @dataclass(frozen=True, slots=True)
 class CloseAccount:
-    """Close an empty account from the day after `on`."""
+    """Close an account. A category takes no later days; any other is empty, and takes nothing more on any day."""
 
     account: AccountId
     on: date
@@ -235,6 +235,7 @@ def _declare(ledger: Ledger, code: str, scale: int) -> list[AccountEvent]:
 
 
 def _open(ledger: Ledger, command: OpenAccount) -> list[AccountEvent]:
+    check_id("account", command.account)
     kind = kind_of(command.name)
     if command.account in ledger.accounts:
         raise Rejected("account_id_used", account=command.account)

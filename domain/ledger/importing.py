@@ -1,10 +1,12 @@
 """Imports in the ledger: what one file brought is known by its import, and is taken back as a whole.
 
-An undo voids all the import recorded, edited entries too; where one of them is confirmed or closed, it undoes nothing.
+An undo voids all the import recorded, edited entries too; where one of them is confirmed or closed, or a closed account
+would not stay empty, it undoes nothing.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from typing import assert_never
@@ -14,7 +16,7 @@ from domain.ledger.accounts import known_account
 from domain.ledger.state import Ledger
 from domain.ledger.transactions import TransactionVoided, standing_transaction
 from domain.ledger.vocabulary import AccountId, ImportId, Posting, TransactionId
-from domain.private import check_text, private
+from domain.private import check_id, check_text, private
 
 MAX_NAMED_BLOCKERS = 20
 """How many transactions a refused undo lists."""
@@ -36,7 +38,9 @@ class ConcludeImport:
 
 @dataclass(frozen=True, slots=True)
 class UndoImport:
-    """Void all that an import recorded, edited transactions too; refused whole where one is reconciled or closed."""
+    """Void all that an import recorded, edited transactions too; refused whole where one is reconciled or closed, or
+    where an account that is closed would hold something again.
+    """
 
     import_id: ImportId
 
@@ -91,6 +95,8 @@ def evolve_importing(ledger: Ledger, event: ImportCommitted | ImportUndone) -> N
 
 
 def _conclude_import(ledger: Ledger, command: ConcludeImport) -> list[ImportingEvent]:
+    check_id("import_id", command.import_id)
+    check_id("format", command.format)
     check_text("file_name", command.file_name)
     if command.account is not None:
         known_account(ledger, command.account)
@@ -108,12 +114,17 @@ def _undo_import(ledger: Ledger, import_id: ImportId) -> list[ImportingEvent]:
     if number in ledger.closed_imports:
         raise Rejected("import_in_closed_period", import_id=import_id, closed_through=ledger.closed_through)
     voided: list[ImportingEvent] = []
+    on_closed: Counter[tuple[AccountId, str]] = Counter()
     reconciled: list[TransactionId] = []
     for transaction in ledger.of_import(number):
         day, postings, _ = standing_transaction(ledger, transaction)
         if _reconciled_by(ledger, day, postings, but=import_id):
             reconciled.append(transaction)
         voided.append(TransactionVoided(transaction, day, postings, import_id))
+        for posting in postings:
+            account = ledger.accounts[posting.account]
+            if account.closed_on is not None and not account.kind.is_category:
+                on_closed[account.id, posting.amount.commodity.code] += posting.amount.minor
     if reconciled:
         raise Rejected(
             "import_reconciled",
@@ -121,6 +132,11 @@ def _undo_import(ledger: Ledger, import_id: ImportId) -> list[ImportingEvent]:
             count=len(reconciled),
             transactions=reconciled[:MAX_NAMED_BLOCKERS],
         )
+    for (closed, _), minor in on_closed.items():
+        # What comes to nothing can go: an import may have filled, emptied and closed an account all by itself.
+        if minor:
+            account = ledger.accounts[closed]
+            raise Rejected("account_closed", account=account.name, on=account.closed_on)
     return [*voided, ImportUndone(import_id, len(voided))]
 
 

@@ -15,6 +15,7 @@ from domain.ledger.state import Ledger
 from domain.ledger.transactions import check_day
 from domain.ledger.vocabulary import AccountId, ImportId
 from domain.money import Amount, at_scale_of
+from domain.private import check_id
 
 # Commands
 
@@ -108,6 +109,7 @@ def evolve_reconciling(ledger: Ledger, event: ReconcilingEvent) -> None:
 def _assert_balance(ledger: Ledger, command: AssertBalance) -> list[ReconcilingEvent | CommodityDeclared]:
     account = known_account(ledger, command.account)
     check_day(ledger, command.date)
+    check_id("import_id", command.import_id)
     unit = unit_of(ledger, command.amount.commodity.code)
     stated = at_scale_of(command.amount, unit)
     held_minor = ledger.held_on(command.account, unit.code, command.date)

@@ -6,7 +6,7 @@ Flat maps of immutable values, written by `evolve` alone, so that a unit of work
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -18,6 +18,9 @@ Standing = bytes | tuple[int, int, tuple[Posting, ...]]
 
 _HEAD = struct.Struct("<ii")
 _POSTING = struct.Struct("<IHq")
+
+Move = tuple[int, int, int]
+"""What a posting moves: the number of its account, the number of its commodity, minor units."""
 
 Assertion = tuple[int, int, ImportId | None]
 """The day, as an ordinal, up to which a balance was asserted; the balance in minor units; the import that told it."""
@@ -157,12 +160,11 @@ class Ledger:
         ordinal = day.toordinal()
         if self.latest.get((account, code), 0) <= ordinal:
             return minor
-        for transaction, on in self.days():
-            if on <= ordinal:
-                continue
-            for posting in self._unpacked(self.standing[transaction])[2]:
-                if posting.amount.commodity.code == code and self.canonical(posting.account) == account:
-                    minor -= posting.amount.minor
+        numbers, unit = self.numbers_of(account), self.code_numbers[code]
+        for _, moves in self.moves_after(ordinal):
+            for number, moved, by in moves:
+                if moved == unit and number in numbers:
+                    minor -= by
         return minor
 
     def posted_after(self, account: AccountId, day: date) -> bool:
@@ -175,22 +177,37 @@ class Ledger:
             return False
         if day < self.facts.get("closed_through", day):
             return True
-        return any(
-            on > ordinal
-            and any(self.canonical(p.account) == account for p in self._unpacked(self.standing[transaction])[2])
-            for transaction, on in self.days()
-        )
+        numbers = self.numbers_of(account)
+        return any(number in numbers for _, moves in self.moves_after(ordinal) for number, _, _ in moves)
+
+    def numbers_of(self, account: AccountId) -> frozenset[int]:
+        """The numbers that postings on an account stand under: its own, and of all that was merged into it."""
+        merged = [a for a in self.accounts.values() if a.merged_into is not None and self.canonical(a.id) == account]
+        return frozenset([self.accounts[account].number, *[a.number for a in merged]])
+
+    def moves_after(self, ordinal: int, through: int = date.max.toordinal()) -> Iterator[tuple[int, Iterable[Move]]]:
+        """Every standing transaction of the days after `ordinal`, up to `through`: its day and what it moves.
+
+        In numbers as they are packed: such a look reads all of a long book while its commands wait.
+        """
+        head, each = _HEAD.unpack_from, _POSTING.iter_unpack
+        for kept in self.standing.values():
+            if isinstance(kept, bytes):
+                day = head(kept)[0]
+                if ordinal < day <= through:
+                    yield day, each(kept[_HEAD.size :])
+            elif ordinal < kept[0] <= through:
+                yield kept[0], [self._move(posting) for posting in kept[2]]
+
+    def _move(self, posting: Posting) -> Move:
+        amount = posting.amount
+        return self.accounts[posting.account].number, self.code_numbers[amount.commodity.code], amount.minor
 
     def _packed(self, ordinal: int, postings: tuple[Posting, ...], import_number: int) -> Standing:
         if any(posting.cost is not None or posting.price is not None for posting in postings):
             return ordinal, import_number, postings
-        accounts, codes = self.accounts, self.code_numbers
-        return _HEAD.pack(ordinal, import_number) + b"".join(
-            [
-                _POSTING.pack(accounts[p.account].number, codes[p.amount.commodity.code], p.amount.minor)
-                for p in postings
-            ]
-        )
+        packed = [_POSTING.pack(*self._move(posting)) for posting in postings]
+        return _HEAD.pack(ordinal, import_number) + b"".join(packed)
 
     def _unpacked(self, kept: Standing) -> tuple[int, int, tuple[Posting, ...]]:
         if not isinstance(kept, bytes):

@@ -6,7 +6,6 @@ closed period nothing changes; a dated correction enters later and names its ori
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import assert_never
@@ -27,7 +26,7 @@ from domain.ledger.vocabulary import (
     check_calendar,
 )
 from domain.money import MAX_AMOUNT_MINOR, MAX_TURNOVER_MINOR, Amount, at_scale_of
-from domain.private import check_labels, check_text, private
+from domain.private import check_id, check_labels, check_text, private
 
 # Commands
 
@@ -165,6 +164,10 @@ def evolve_transaction(ledger: Ledger, event: TransactionEvent) -> None:
 
 
 def _record(ledger: Ledger, command: RecordTransaction) -> list[TransactionEvent | CommodityDeclared]:
+    check_id("transaction", command.transaction)
+    check_id("corrects", command.corrects)
+    check_id("import_id", command.import_id)
+    check_id("fingerprint", command.fingerprint)
     if command.transaction in ledger.standing:
         raise Rejected("transaction_id_used", transaction=command.transaction)
     if command.corrects is not None and command.corrects in ledger.standing:
@@ -172,6 +175,7 @@ def _record(ledger: Ledger, command: RecordTransaction) -> list[TransactionEvent
     declared, postings = _checked(
         ledger, command.date, command.postings, command.payee, command.memo, command.tags, command.links
     )
+    _check_accounts_open(ledger, (), postings)
     recorded = TransactionRecorded(
         command.transaction,
         command.date,
@@ -204,7 +208,7 @@ def _amend(ledger: Ledger, command: AmendTransaction) -> list[TransactionEvent |
     declared, postings = _checked(
         ledger, command.date, command.postings, command.payee, command.memo, command.tags, command.links
     )
-    _check_accounts_open(ledger, [p for p in was if p not in postings])
+    _check_accounts_open(ledger, was, postings)
     _check_not_reconciled(ledger, command.transaction, (day, was), (command.date, postings))
     amended = TransactionAmended(
         command.transaction,
@@ -223,7 +227,7 @@ def _amend(ledger: Ledger, command: AmendTransaction) -> list[TransactionEvent |
 
 def _void(ledger: Ledger, transaction: TransactionId, reason: str) -> list[TransactionEvent | CommodityDeclared]:
     day, was, _ = standing_transaction(ledger, transaction)
-    _check_accounts_open(ledger, was)
+    _check_accounts_open(ledger, was, ())
     _check_not_reconciled(ledger, transaction, (day, was), None)
     check_text("reason", reason)
     return [TransactionVoided(transaction, day, was, None, reason)]
@@ -332,11 +336,13 @@ def standing_transaction(
     return standing
 
 
-def _check_accounts_open(ledger: Ledger, taken_back: Iterable[Posting]) -> None:
-    """A closed account is empty and stays so: nothing on it is taken back."""
-    for posting in taken_back:
-        account = ledger.accounts[ledger.canonical(posting.account)]
-        if account.closed_on is not None and not account.kind.is_category:
+def _check_accounts_open(ledger: Ledger, was: tuple[Posting, ...], becomes: tuple[Posting, ...]) -> None:
+    """A closed account is empty and stays so: whatever its day, nothing is put on it, taken back or changed there."""
+    for posting in (*was, *becomes):
+        account = ledger.accounts[posting.account]
+        if account.closed_on is None or account.kind.is_category:
+            continue
+        if was.count(posting) != becomes.count(posting):
             raise Rejected("account_closed", account=account.name, on=account.closed_on)
 
 

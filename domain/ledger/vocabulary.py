@@ -19,8 +19,11 @@ FIRST_DAY = date(1900, 1, 1)
 LAST_DAY = date(2200, 12, 31)
 """Days outside of these are typing errors, not finance."""
 
-MAX_POSTINGS = 500
-"""Postings of one transaction; with its texts it stays within the 512 KiB of an event."""
+MAX_POSTINGS = 200
+"""Postings of one transaction. The largest event is then an amendment, which carries both sides: with ids of 64
+characters, a cost with the longest label and a price on every posting, and the longest texts, about 440 KB of the
+512 KiB that an event may take. What is recorded can so always be amended and voided.
+"""
 
 MAX_COMMODITIES = 65_000
 """Commodities that a book declares: with every ISO currency beside them, a number still fits the state's 16 bits."""

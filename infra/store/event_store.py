@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, event, select
+from sqlalchemy import Connection, Engine, delete, event, insert, select
 
 from commands.ports import Clock, Head, IdempotencyKey, Ids, Keys, Known, Told, Unit
 from domain.book import BookId
@@ -23,8 +23,8 @@ from infra.store.prepared import Prepared, Preparer, is_storable
 from infra.store.reading import Log, envelope
 from infra.store.schema import bring_up
 from infra.store.settling import Found, Settled, found_in, known_of, moved_among, settle
-from infra.store.statements import DROP_RESERVATIONS, Concerned, as_list, spelt
-from infra.store.tables import events, idempotency, pending_imports, reservations, snapshots
+from infra.store.statements import DROP_RESERVATIONS, Concerned, as_list, spelt, take_lock
+from infra.store.tables import events, idempotency, installation, pending_imports, reservations, snapshots
 from infra.store.transactions import transact
 from streams.contract import Envelope
 
@@ -52,6 +52,20 @@ class SqlEventStore:
         """Let go of the database. What was committed stays; nothing else ever was."""
         self.writing.dispose()
         self.reading.dispose()
+
+    # Whose keys
+
+    def proof(self) -> str | None:
+        """The proof of the key file that the store was first opened with; None before `belong`."""
+        with answering(), self.reading.connect() as connection:
+            return connection.execute(select(installation.c.proof)).scalar()
+
+    def belong(self, proof: str) -> None:
+        """Take a key file for the store's own, unless another one is already."""
+        with answering(), self.writing.begin() as connection:
+            take_lock(connection)
+            if connection.execute(select(installation.c.proof)).first() is None:
+                connection.execute(insert(installation), {"one": 1, "proof": proof})
 
     # Reading
 

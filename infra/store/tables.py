@@ -82,3 +82,11 @@ pending_imports = Table(
     Column("sealed", LargeBinary, nullable=False),
     Index("pending_imports_created_at", "created_at"),
 )
+
+installation = Table(
+    "installation",
+    metadata,
+    Column("one", BIG, primary_key=True, autoincrement=False),
+    Column("proof", CText, nullable=False),
+)
+"""One row: which key file the store was first opened with, so that no other one is taken for it."""

@@ -512,6 +512,30 @@ def test_a_migration_that_is_cut_off_leaves_nothing(url: str, tmp_path: Path, mo
         recorded(store, HOME, opening())
 
 
+def test_an_older_store_is_brought_up_and_keeps_its_events(url: str, tmp_path: Path) -> None:
+    with opened(url, tmp_path / "keys") as store:
+        recorded(store, HOME, opening())
+    edit(url, "DROP TABLE installation")
+    edit(url, f"UPDATE {VERSION_TABLE} SET version_num = '0001'")
+    with opened(url, tmp_path / "keys") as store:
+        assert store.end() == 1
+        assert store.proof() is None
+
+
+def test_a_store_belongs_to_the_first_key_file_for_good(store: SqlEventStore) -> None:
+    assert store.proof() is None
+    store.belong("first")
+    store.belong("second")
+    assert store.proof() == "first"
+
+
+def test_a_databases_error_does_not_show_what_was_to_be_written(store: SqlEventStore) -> None:
+    row = {"one": 1, "proof": "Padaria do Zé"}
+    with store.writing.begin() as connection, pytest.raises(sa.exc.IntegrityError) as failure:
+        connection.execute(sa.insert(metadata.tables["installation"]), [row, row])
+    assert "Padaria" not in str(failure.value)
+
+
 def test_stores_opened_at_once_on_an_empty_database_agree(url: str, tmp_path: Path) -> None:
     together = threading.Barrier(4)
     ends: list[int] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -66,6 +67,35 @@ def test_a_snapshot_comes_back_as_it_was(store: SqlEventStore, kept: SqlSnapshot
     newer = recorded(store, HOME, bought(9))
     kept.save(HOME, newer, state)
     assert kept.load(HOME) == (newer, state)
+
+
+def test_processes_that_save_a_snapshot_of_one_book_at_once_do_not_collide(
+    store: SqlEventStore, kept: SqlSnapshots, keys: KeyFile
+) -> None:
+    head, state = home(store)
+    address = store.writing.url.render_as_string(hide_password=False)
+    failures: list[BaseException] = []
+    together = threading.Barrier(4)
+
+    def save() -> None:
+        other = SqlEventStore(address, keys, SystemClock(), TimeOrderedIds())
+        try:
+            snapshots_of_other = SqlSnapshots(other.writing, other.reading, keys)
+            together.wait()
+            for _ in range(25):
+                snapshots_of_other.save(HOME, head, state)
+        except BaseException as failure:
+            failures.append(failure)
+        finally:
+            other.close()
+
+    threads = [threading.Thread(target=save) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert kept.load(HOME) == (head, state)
 
 
 def test_a_snapshot_hides_what_people_wrote(store: SqlEventStore, kept: SqlSnapshots) -> None:

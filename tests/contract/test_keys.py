@@ -143,6 +143,20 @@ def test_a_line_whose_writing_was_cut_off_is_no_key_and_harms_none(keys: KeyFile
     again.create(OFFICE)
     assert set(KeyFile(path).books()) == {HOME, OFFICE}
     assert KeyFile(path).unseal(HOME, "e", sealed) == b"Ana"
+    with path.open("ab") as file:
+        file.write(b'{"book":"018f0000-0000-7000-8000-00000000')
+    again.destroy(HOME)
+    assert list(KeyFile(path).books()) == [OFFICE]
+
+
+def test_a_key_file_that_is_not_there_yet_is_made_when_it_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "later" / "keys"
+    later = KeyFile(path, make=False)
+    assert later.proof() is None
+    assert not path.exists()
+    later.make()
+    assert later.proof() == KeyFile(path, make=False).proof()
+    assert later.proof() != KeyFile(tmp_path / "another").proof()
 
 
 @pytest.mark.parametrize(

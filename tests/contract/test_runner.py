@@ -337,6 +337,26 @@ def test_an_event_of_an_unknown_type_parks_its_book_alone(address: str, small_ba
         assert following.verify("tally") is None
 
 
+def test_a_head_that_cannot_be_read_any_more_parks_its_book_alone(address: str, tmp_path: Path) -> None:
+    log, model = three_books(), Tally()
+    with opened_at(address, log, model) as (_, following):
+        following.catch_up()
+    stood = log.heads()[HOME]
+    log.append(HOME, spent(50))
+    log.append(CABIN, spent(51))
+    log.damage(stood.position)
+    with opened_at(address, log, model) as (database, following):
+        following.catch_up()
+        stands = head(database, following, HOME)
+        assert (stands.version, stands.hash) == (stood.version, stood.hash)
+        assert (stands.parked or "").startswith(f"unreadable: version {stood.version}")
+        assert head(database, following, CABIN).version == log.heads()[CABIN].version
+        assert following.release("tally", HOME) == stands
+        log.mend(stood.position)
+        assert following.release("tally", HOME).parked is None
+        assert rows(database, model) == folded(log, tmp_path)
+
+
 @pytest.mark.parametrize(
     "fault", [OSError("the disk is away"), StoreUnavailable("store_busy", "locked"), MemoryError()]
 )

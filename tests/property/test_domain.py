@@ -68,6 +68,8 @@ class Paper:
     merged: dict[AccountId, AccountId] = field(default_factory=dict)
     closed: date | None = None
     closed_on: dict[AccountId, date] = field(default_factory=dict)
+    own: set[AccountId] = field(default_factory=set)
+    """Accounts that are no categories."""
     added: Counter[str] = field(default_factory=Counter)
     """The sum of all amounts above zero that any event put in or took back, in minor units, and the same below."""
     removed: Counter[str] = field(default_factory=Counter)
@@ -109,6 +111,9 @@ class Paper:
                     for entry in self.entries.values()
                 ), "nothing is posted after the last day of an account"
                 self.closed_on[account] = on
+            case AccountOpened(account, kind):
+                if not kind.is_category:
+                    self.own.add(account)
             case BalanceAsserted():
                 place = (event.account, event.amount.commodity.code, event.date)
                 assert self.held(event.account, place[1], event.date) == event.amount.minor, "what is asserted is so"
@@ -123,6 +128,9 @@ class Paper:
                         del self.asserted[confirmed]
             case _:
                 pass
+        if not isinstance(event, TransactionVoided) or event.undoes is None:  # an undo is told as a whole
+            for account in self.own & self.closed_on.keys():
+                assert not any(self.held(account, code) for code in self.added), "a closed account stays empty"
 
     def enter(self, day: date, postings: tuple[Posting, ...], sign: int) -> None:
         assert self.closed is None or day > self.closed, "nothing changes in a closed period"
@@ -132,7 +140,7 @@ class Paper:
             weight = posting.amount if held_at is None else held_at.total
             weights[weight.commodity.code] += weight.minor
             closed_on = self.closed_on.get(posting.account)
-            assert sign < 0 or closed_on is None or day <= closed_on, "a closed account takes nothing"
+            assert sign < 0 or closed_on is None or day <= closed_on, "a closed account takes no later day"
             totals = [posting.cost.total] if posting.cost is not None else []
             for amount in (posting.amount, *totals):
                 assert type(amount.minor) is int

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api.parts import Parts
 from tests.e2e.cli.program import PATIENCE_S, ROOT, SAMPLES, Program
 
 pytestmark = pytest.mark.xdist_group("serving")  # one server for all that only look
@@ -158,6 +159,36 @@ def test_a_server_whose_projections_cannot_go_on_ends_with_1_and_loses_nothing(
     assert "balances_v1" in critical["message"]
     kept = finshift.process("verify", "--book", answer.json()["book"], "--json").json
     assert kept["version"] == answer.json()["version"]
+
+
+class Overtaken(Program):
+    """The program while another release, which starts between its opening and its reading, takes a projection over."""
+
+    @contextmanager
+    def _parts(self, log_level: str) -> Iterator[Parts]:
+        with super()._parts(log_level) as parts:
+            with closing(sqlite3.connect(self.data_dir / "read-models.db", timeout=PATIENCE_S)) as read_models:
+                read_models.execute("DELETE FROM projection_checkpoints WHERE projection = 'balances_v1'")
+                read_models.commit()
+            yield parts
+
+
+@pytest.mark.parametrize("command", [("serve", "--port", "0"), ("balances", "--book", "home")])
+def test_a_program_overtaken_while_it_starts_says_so_and_ends_with_1(
+    finshift: Program, command: tuple[str, ...]
+) -> None:
+    assert finshift("book", "create", "home", "--commodity", "BRL").code == 0
+    failed = Overtaken(finshift.data_dir)(*command)
+    assert (failed.code, failed.out) == (1, "")
+    assert failed.err.splitlines()[-1].endswith("[projections_stopped]")
+    assert "balances_v1" in failed.err
+
+
+def test_a_level_of_logging_that_there_is_not_is_refused(finshift: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FINSHIFT_LOG_LEVEL", "chatty")
+    refused = finshift.process("book", "list")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.splitlines()[-1].endswith("[log_level_unknown]")
 
 
 def test_a_command_says_its_answer_and_nothing_besides_unless_more_is_asked_for(

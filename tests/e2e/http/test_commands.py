@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -380,3 +381,72 @@ def test_a_book_that_a_newer_release_wrote_on_is_told_as_such_and_takes_no_comma
         (result,) = home.post("/commands", batch(False, ("record-transaction", spending()))).json()["results"]
         assert (result["status"], result["problem"]["code"]) == (500, "event_unreadable")
         assert Home(doors).spend().status_code == 201
+
+
+def test_what_a_key_is_bound_to_cannot_be_guessed_from_the_store(tmp_path: Path) -> None:
+    body = b'{"name": "Guessed", "commodity": "BRL"}'
+    with house(tmp_path) as doors:
+        headers = {"Idempotency-Key": "once"}
+        opened = doors.ask("POST", "/v1/books", content=body, headers=headers)
+        assert opened.status_code == 201
+        erased = doors.post("/v1/books/Guessed/erase", key="gone")
+        assert erased.status_code == 200
+    with closing(sqlite3.connect(tmp_path / "events.db")) as store:
+        used = store.execute("SELECT scope, key, fingerprint FROM idempotency").fetchall()
+    assert {key for _, key, _ in used} == {"once", "gone"}
+    assert not any("Guessed" in scope for scope, _, _ in used)
+    guess = hashlib.sha256(b"POST /v1/books\n" + body).digest()
+    assert guess not in [fingerprint for _, _, fingerprint in used]
+
+
+def test_a_repeated_erasure_by_name_never_reaches_the_book_that_has_the_name_now(doors: Doors) -> None:
+    body = {"name": "Cottage", "commodity": "BRL"}
+    doors.post("/v1/books", body)
+    first = doors.post("/v1/books/Cottage/erase", key="e1")
+    again = doors.post("/v1/books/Cottage/erase", key="e1")
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert again.headers["idempotency-replayed"] == "true"
+    second = doors.post("/v1/books", body).json()["book"]
+    repeated = doors.post("/v1/books/Cottage/erase", key="e1")
+    assert (repeated.status_code, repeated.json()) == (200, first.json())
+    problem(doors.post("/v1/books/Cottage/erase", {"reason": "another"}, key="e1"), 409, "idempotency_key_reused")
+    assert doors.post("/v1/books/Cottage/accounts", {"account": "Assets:Checking"}).status_code == 201
+    assert doors.post(f"/v1/books/{second}/erase").status_code == 200
+    problem(doors.post("/v1/books/Cottage/erase", key="e2"), 404, "book_unknown")
+
+
+def test_a_repeated_renaming_by_name_never_reaches_the_book_that_has_the_name_now(doors: Doors) -> None:
+    opened = doors.post("/v1/books", {"name": "Flat", "commodity": "BRL"}).json()["book"]
+    first = doors.post("/v1/books/Flat/rename", {"name": "Old flat"}, key="r1")
+    assert first.json()["book"] == opened
+    assert doors.post("/v1/books/Flat/rename", {"name": "Old flat"}, key="r1").json() == first.json()
+    doors.post("/v1/books", {"name": "Flat", "commodity": "BRL"})
+    repeated = doors.post("/v1/books/Flat/rename", {"name": "Old flat"}, key="r1")
+    assert (repeated.status_code, repeated.json()) == (200, first.json())
+
+
+def test_a_group_tells_the_position_of_a_command_that_made_nothing_new(home: Home) -> None:
+    same = {"account": "Expenses:Food", "name": "Expenses:Food"}
+    stood = home.doors.get(f"{home.path}/events", limit=500).json()["items"][-1]["position"]
+    assert home.doors.post("/v1/books", {"name": "Between", "commodity": "BRL"}).status_code == 201
+    group = batch(True, ("rename-account", same), ("record-transaction", spending()), ("rename-account", same))
+    told = home.post("/commands", group, key="g").json()
+    assert [result["body"]["position"] for result in told["results"]] == [stood, told["position"], told["position"]]
+    assert told["position"] > stood + 1
+    assert home.post("/commands", group, key="g").json() == told
+
+
+def test_a_book_whose_name_is_written_like_an_id_is_found(doors: Doors) -> None:
+    name = "0199a000-0000-7000-8000-000000000001"
+    path = f"/v1/books/{name}"
+    problem(doors.post(f"{path}/accounts", {"account": "Assets:Checking"}), 404, "book_unknown")
+    problem(doors.get(f"{path}/accounts", min_version=1), 404, "book_unknown")
+    doors.post("/v1/books", {"name": name, "commodity": "BRL"})
+    made = doors.post(f"{path}/accounts", {"account": "Assets:Checking"})
+    assert made.status_code == 201
+    doors.follow()
+    assert doors.get(f"{path}/accounts", min_version=made.json()["version"]).status_code == 200
+    assert doors.get(f"{path}/accounts").status_code == 200
+    assert doors.get(f"{path}/events").status_code == 200
+    assert doors.post(f"{path}/commands", {"atomic": True, "commands": []}).status_code == 200
+    assert doors.post(f"{path}/erase").status_code == 200

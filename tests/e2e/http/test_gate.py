@@ -186,3 +186,22 @@ def test_the_documentation_loads_nothing_from_elsewhere(doors: Doors) -> None:
         assert f"/docs/{asset}" in page.text
     problem(doors.get("/docs/../gate.py"), 404, "path_unknown")
     problem(doors.get("/docs/favicon.png"), 404, "path_unknown")
+
+
+def test_a_defect_behind_a_route_is_a_problem_too_and_its_words_stay_out_of_the_log(
+    doors: Doors, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken() -> None:
+        words = ["secret", "payee"]  # the frames in a log show their lines of source
+        raise ZeroDivisionError(" ".join(words))
+
+    app = create_app(doors.parts)
+    app.add_api_route("/broken", broken)
+    client = Doors(doors.parts, app)
+    told = problem(client.get("/broken"), 500, "internal_error")
+    crashes = [record for record in caplog.records if "crashed" in record.getMessage()]
+    assert [vars(record)["request"] for record in crashes] == [told["params"]["request"]]
+    assert "ZeroDivisionError" in caplog.text
+    assert "broken" in caplog.text
+    assert "secret payee" not in caplog.text
+    client.close()

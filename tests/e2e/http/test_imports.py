@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from api.http import imports, shapes
-from tests.e2e.http.conftest import Home, problem
+from api.http.app import create_app
+from infra.bootstrap import open_parts
+from infra.settings import Settings
+from tests.e2e.http.conftest import Doors, Home, problem
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "made-up" / "banco-fitid-repetido-2026-09.ofx"
 
@@ -111,3 +115,14 @@ def test_too_many_imports_at_once_are_told_to_wait(home: Home) -> None:
         problem(answer, 503, "busy")
     finally:
         lane._max_taken = imports.MAX_TAKEN
+
+
+def test_what_is_no_id_is_no_import_whatever_it_holds(tmp_path: Path, postgres_url: Callable[[], str]) -> None:
+    """PostgreSQL keeps no NUL in a text, and fails where it is asked for one."""
+    with open_parts(Settings(data_dir=tmp_path, store_url=SecretStr(postgres_url()))) as parts:
+        doors = Doors(parts, create_app(parts))
+        home = Home(doors)
+        for text in ("%00", "none%00", "x" * 300):
+            problem(home.post(f"/imports/{text}/commit"), 404, "preview_unknown")
+            problem(home.post(f"/imports/{text}/undo"), 404, "import_unknown")
+        doors.close()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from pydantic import BaseModel
 from sqlalchemy import text
@@ -280,3 +282,33 @@ def test_a_parked_book_is_told_as_parked_at_once(home: Home) -> None:
     assert told["params"]["projection"] == "balances"
     assert home.doors.get(f"{home.path}/transactions").status_code == 200
     assert home.doors.get("/readyz").json()["projections"][2]["parked"] == 1
+
+
+@pytest.mark.parametrize(
+    ("question", "code"),
+    [
+        ("net-worth?as_of=0001-06-01", "date_out_of_range"),
+        ("cash-flow?as_of=0001-06-01", "date_out_of_range"),
+        ("cash-flow?to=0001-06-01", "date_out_of_range"),
+        ("balances?known_on=0001-01-01T00:00:00%2B23:00", "query_not_valid"),
+        ("balances?known_on=9999-12-31T23:59:59-23:00", "query_not_valid"),
+        (f"balances?min_version={10**25}", "query_not_valid"),
+    ],
+)
+def test_what_is_beyond_every_calendar_and_count_is_refused(home: Home, question: str, code: str) -> None:
+    home.doors.follow()
+    problem(home.doors.get(f"{home.path}/{question}"), 422, code)
+
+
+def test_a_cursor_of_a_version_beyond_every_store_is_no_cursor(home: Home) -> None:
+    cursor = home.get("/accounts", limit=1).json()["next"]
+    offset, _, digest = orjson.loads(base64.urlsafe_b64decode(cursor + "=="))
+    forged = base64.urlsafe_b64encode(orjson.dumps([offset, 2**64 - 1, digest])).rstrip(b"=").decode()
+    problem(home.get("/accounts", limit=1, cursor=forged), 422, "cursor_not_valid")
+
+
+def test_a_book_is_told_as_it_stands_and_takes_no_day(home: Home) -> None:
+    parameters = home.doors.get("/openapi.json").json()["paths"]["/v1/books/{book}"]["get"]["parameters"]
+    assert {parameter["name"] for parameter in parameters} == {"book", "min_version"}
+    home.doors.follow()
+    assert home.doors.get(home.path, min_version=home.version()).json()["book"] == home.id

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -105,3 +106,20 @@ def test_an_address_that_others_can_reach_is_refused() -> None:
     with pytest.raises(Rejected) as refusal:
         serve(app, "0.0.0.0", 0, lambda host, port: None)  # type: ignore[arg-type]
     assert refusal.value.code == "bind_refused"
+
+
+@pytest.mark.parametrize("sent", [b"", b'{"reason": '])
+def test_a_request_whose_body_never_came_whole_does_nothing(tmp_path: Path, sent: bytes) -> None:
+    with serving(tmp_path) as (_, address), httpx.Client(base_url=address) as client:
+        book = opened(client)
+        where = httpx.URL(address)
+        with socket.create_connection((where.host, where.port or 0)) as line:
+            line.sendall(
+                f"POST /v1/books/{book}/erase HTTP/1.1\r\nHost: {where.host}:{where.port}\r\n"
+                "Content-Type: application/json\r\nContent-Length: 30\r\n\r\n".encode()
+                + sent
+            )
+        # Requests begin in the order in which they come, so what the torn one did would stand before this.
+        assert client.post(f"/v1/books/{book}/transactions", json=spending("1.00")).status_code == 201
+        kinds = [event["type"] for event in client.get(f"/v1/books/{book}/events").json()["items"]]
+        assert "book.erased.v1" not in kinds

@@ -142,3 +142,16 @@ def test_closed_accounts_are_closed_and_one_that_still_holds_is_left_out_by_name
             ("close Assets:Cash", "account_not_empty")
         ]
         assert home.imports.commit(home.book, preview.import_id, home.asked()).counts["closings"] == 1
+
+
+def test_a_ledger_that_closes_its_accounts_adds_nothing_to_them_later_and_is_undone_whole(tmp_path: Path) -> None:
+    entry = "2020-02-{} * \n  Assets:Cash  {}1.00 USD\n  Expenses:Food\n"
+    text = HEAD + entry.format("01", "") + entry.format("02", "-") + "2020-05-01 close Assets:Cash\n"
+    with desk(tmp_path) as home:
+        first = home.bring(text.encode(), "x.beancount")
+        assert first.counts["closings"] == 1
+        with pytest.raises(Rejected) as refusal:
+            home.bring((text + entry.format("03", "")).encode(), "x.beancount")
+        assert (refusal.value.code, refusal.value.params["row"]) == ("account_closed", 3)
+        assert home.imports.undo(home.book, first.import_id, home.asked()).counts == {"voided": 2}
+        assert home.balances() == {}

@@ -14,6 +14,7 @@ from domain.ledger import (
     AccountMerged,
     AccountOpened,
     AccountRenamed,
+    AmendTransaction,
     AssertBalance,
     AssertionWithdrawn,
     CloseAccount,
@@ -23,9 +24,13 @@ from domain.ledger import (
     Kind,
     MergeAccount,
     OpenAccount,
+    Posting,
     RecordTransaction,
     RenameAccount,
+    SetOpeningBalance,
+    TransactionAmended,
     TransactionId,
+    TransactionRecorded,
     TransactionVoided,
     VoidTransaction,
     WithdrawAssertion,
@@ -135,6 +140,40 @@ def test_an_empty_account_is_closed_from_the_day_after() -> None:
     closed.when(CloseAccount(CHECKING, MARCH)).then_refused("account_closed", on=MARCH)
     late = RecordTransaction(TransactionId("t-3"), MARCH + timedelta(days=1), moved(brl("1.00"), CHECKING, FOOD))
     closed.when(late).then_refused("account_closed", account="Assets:Checking", on=MARCH)
+
+
+def test_a_closed_account_stays_empty_whatever_the_day() -> None:
+    lunch = RecordTransaction(T1, MARCH, moved(brl("10.00"), CHECKING, FOOD))
+    back = RecordTransaction(T2, MARCH, moved(brl("10.00"), FOOD, CHECKING))
+    closed = given(household(), lunch, back, CloseAccount(CHECKING, MARCH))
+    day_before = MARCH - timedelta(days=1)
+    refusal = {"account": "Assets:Checking", "on": MARCH}
+    third = TransactionId("t-3")
+    for postings in (lunch.postings, moved(brl("0.00"), CHECKING, FOOD)):
+        closed.when(RecordTransaction(third, day_before, postings)).then_refused("account_closed", **refusal)
+    closed.when(SetOpeningBalance(third, CHECKING, day_before, brl("1.00"))).then_refused("account_closed", **refusal)
+    closed.when(VoidTransaction(T1)).then_refused("account_closed", **refusal)
+    dearer = AmendTransaction(T1, MARCH, moved(brl("11.00"), CHECKING, FOOD))
+    closed.when(dearer).then_refused("account_closed", **refusal)
+
+
+def test_an_amendment_may_change_all_but_what_stands_on_a_closed_account() -> None:
+    half = moved(brl("5.00"), CHECKING, FOOD)
+    lunch = RecordTransaction(T1, MARCH, half * 2)
+    back = RecordTransaction(T2, MARCH, moved(brl("10.00"), FOOD, CHECKING))
+    closed = given(household(), lunch, back, CloseAccount(CHECKING, MARCH))
+    closed.when(AmendTransaction(T1, MARCH, half)).then_refused("account_closed", account="Assets:Checking")
+    other = tuple([Posting(GROCERIES, p.amount) if p.account == FOOD else p for p in lunch.postings])
+    closed.when(AmendTransaction(T1, MARCH, other, "Padaria")).then(
+        TransactionAmended(T1, MARCH, lunch.postings, MARCH, other, "Padaria")
+    )
+
+
+def test_a_closed_category_takes_what_is_dated_before() -> None:
+    closed = given(household(), CloseAccount(FOOD, MARCH))
+    postings = moved(brl("1.00"), CHECKING, FOOD)
+    closed.when(RecordTransaction(T1, MARCH, postings)).then(TransactionRecorded(T1, MARCH, postings))
+    closed.when(RecordTransaction(T1, MARCH + timedelta(days=1), postings)).then_refused("account_closed")
 
 
 def test_an_account_that_holds_something_is_not_closed_but_a_category_is() -> None:

@@ -12,10 +12,19 @@ from typing import Any
 import orjson
 import pytest
 
-from domain.ledger import AccountId, Cost, Posting, Price, TransactionId, TransactionRecorded
-from domain.money import Amount, commodity
+from domain.ledger import (
+    MAX_POSTINGS,
+    AccountId,
+    Cost,
+    Posting,
+    Price,
+    TransactionAmended,
+    TransactionId,
+    TransactionRecorded,
+)
+from domain.money import MAX_AMOUNT_MINOR, MAX_CODE_CHARS, MAX_SCALE, Amount, commodity
 from domain.prices import PriceRecorded
-from domain.private import private
+from domain.private import MAX_ID_CHARS, MAX_LABEL_CHARS, MAX_LABELS, MAX_TEXT_CHARS, private
 from streams.codec import codec_of
 from streams.contract import MAX_DATA_BYTES, decode, encode
 from tests.given import brl, on, usd
@@ -83,10 +92,14 @@ def test_a_rate_is_a_plain_decimal_text_of_the_same_worth(rate: str) -> None:
     assert decode(name, stored, seal) == event
 
 
-def test_the_largest_plain_transaction_fits_into_an_event() -> None:
-    posting = Posting(AccountId("0" * 36), Amount(-(10**15), commodity("X" * 24, 9)), None, Price(brl("-1000000.00")))
-    event = TransactionRecorded(TransactionId("0" * 36), on("2026-03-10"), (posting,) * 500, payee="é" * 2000)
-    assert len(encode(event, seal)[1]) < MAX_DATA_BYTES
+def test_the_largest_amendment_fits_into_an_event_with_both_its_sides() -> None:
+    least, total = (Amount(-MAX_AMOUNT_MINOR, commodity(letter * MAX_CODE_CHARS, MAX_SCALE)) for letter in "XY")
+    text, label, day = "😀" * MAX_TEXT_CHARS, "😀" * MAX_LABEL_CHARS, on("2026-03-10")
+    posting = Posting(AccountId("0" * MAX_ID_CHARS), least, Cost(total, day, label), Price(total))
+    side, labels = (posting,) * MAX_POSTINGS, (label,) * MAX_LABELS
+    transaction = TransactionId("0" * MAX_ID_CHARS)
+    event = TransactionAmended(transaction, day, side, day, side, text, text, labels, labels, text)
+    assert MAX_DATA_BYTES * 0.8 < len(encode(event, seal)[1]) < MAX_DATA_BYTES * 0.95
 
 
 # What no event has yet, and the next one might

@@ -11,6 +11,7 @@ from domain.ledger import (
     AccountId,
     AmendTransaction,
     AssertBalance,
+    CloseAccount,
     ClosePeriod,
     ConcludeImport,
     ImportCommitted,
@@ -28,7 +29,7 @@ from tests.given import CARD, CHECKING, FOOD, GROCERIES, Given, Told, brl, given
 
 FIRST, SECOND = ImportId("i-1"), ImportId("i-2")
 DAY = on("2026-03-10")
-BY_HAND = TransactionId("t-by-hand")
+BY_HAND, BACK = TransactionId("t-by-hand"), TransactionId("t-back")
 
 
 def row(number: int, import_id: ImportId = FIRST, days_later: int = 0) -> RecordTransaction:
@@ -158,6 +159,19 @@ def test_what_another_import_confirmed_keeps_this_one() -> None:
         TransactionVoided(row(2).transaction, DAY + timedelta(days=1), row(2).postings, FIRST),
         ImportUndone(FIRST, 2),
     )
+
+
+def test_an_undo_that_would_fill_a_closed_account_undoes_nothing() -> None:
+    last = DAY + timedelta(days=1)
+    book = imported(RecordTransaction(BACK, last, moved(brl("3.00"), FOOD, CHECKING)), CloseAccount(CHECKING, last))
+    book.when(UndoImport(FIRST)).then_refused("account_closed", account="Assets:Checking", on=last)
+
+
+def test_an_import_that_emptied_an_account_by_itself_is_undone_though_the_account_is_closed() -> None:
+    back = RecordTransaction(BACK, DAY, moved(brl("1.00"), FOOD, CHECKING), import_id=FIRST)
+    book = given(household(), row(1), back, CloseAccount(CHECKING, DAY), conclusion())
+    after = book.when(UndoImport(FIRST)).after()
+    assert not any(after.ledger.holdings.values())
 
 
 @pytest.mark.parametrize("through", [DAY, DAY + timedelta(days=40)])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 
+from domain.book import BookId, OpenBook
+from domain.budgets import BudgetId, Every, Period, SetBudget
 from domain.ledger import (
     FIRST_DAY,
     LAST_DAY,
@@ -17,8 +21,10 @@ from domain.ledger import (
     BalanceAsserted,
     ClosePeriod,
     CommodityDeclared,
+    ConcludeImport,
     Cost,
     DeclareCommodity,
+    ImportId,
     OpenAccount,
     PeriodClosed,
     Posting,
@@ -34,6 +40,7 @@ from domain.ledger import (
     WithdrawAssertion,
 )
 from domain.money import MAX_AMOUNT_MINOR, MAX_TURNOVER_MINOR, Amount, commodity, parse_amount
+from domain.prices import RecordPrice
 from tests.given import (
     CARD,
     CHECKING,
@@ -209,6 +216,44 @@ def test_costs_count_into_what_a_book_moves(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("domain.ledger.transactions.MAX_TURNOVER_MINOR", 5)
     bought = (Posting(BROKERAGE, btc("0.00000001"), Cost(brl("0.03"))), Posting(CHECKING, brl("-0.03")))
     with_bitcoin().when(RecordTransaction(LUNCH, MARCH, bought)).then_refused("turnover_out_of_range", commodity="BRL")
+
+
+# Ids
+
+WORDS = ("Maria told me", "", "x" * 65, "é", "a\n")
+"""What somebody could write into a field of an id, which is kept as it is."""
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_nothing_is_written_into_the_field_of_an_id(words: str) -> None:
+    book = given(household())
+    told = RecordTransaction(LUNCH, MARCH, TEN)
+    for command, name in (
+        (replace(told, transaction=TransactionId(words)), "transaction"),
+        (replace(told, corrects=TransactionId(words)), "corrects"),
+        (replace(told, import_id=ImportId(words)), "import_id"),
+        (replace(told, fingerprint=words), "fingerprint"),
+        (SetOpeningBalance(TransactionId(words), CHECKING, MARCH, brl("1")), "transaction"),
+        (AssertBalance(CHECKING, MARCH, brl("0"), ImportId(words)), "import_id"),
+        (ConcludeImport(ImportId(words), "ofx", None, 0, 0), "import_id"),
+        (ConcludeImport(ImportId("i-1"), words, None, 0, 0), "format"),
+        (OpenAccount(AccountId(words), "Assets:New"), "account"),
+        (RecordPrice("USD", MARCH, Decimal("5.43"), "BRL", words), "fingerprint"),
+        (SetBudget(BudgetId(words), FOOD, brl("1"), Period(Every.MONTH, 1, MARCH)), "budget"),
+    ):
+        book.when(command).then_refused("id_not_valid", field=name, limit=64)
+    for opened, name in (
+        (OpenBook(BookId(words), "BRL", "UTC", OPENING, "Home"), "book"),
+        (OpenBook(BookId("b-1"), "BRL", "UTC", AccountId(words), "Home"), "opening_account"),
+    ):
+        given().when(opened).then_refused("id_not_valid", field=name)
+
+
+def test_an_id_has_so_many_characters_at_most() -> None:
+    longest = TransactionId("Az09-" * 12 + "-end")
+    given(household()).when(RecordTransaction(LUNCH, MARCH, TEN, corrects=longest)).then(
+        TransactionRecorded(LUNCH, MARCH, TEN, corrects=longest)
+    )
 
 
 # Cost and price
