@@ -59,6 +59,11 @@ async def page(request: Request) -> Response:
     return Written(200, _PAGE, b"text/html; charset=utf-8", _SECURITY)
 
 
+async def front(request: Request) -> Response:
+    """Who opens the address that the program prints finds something to read."""
+    return Written(307, b"", b"text/plain", [(b"location", b"/docs")])
+
+
 async def asset(request: Request) -> Response:
     name = request.path_params["name"]
     if name == "show.js":
@@ -74,5 +79,6 @@ def _viewer_file(name: str) -> bytes:
 
 
 def add_pages(router: APIRouter) -> None:
+    router.add_api_route("/", front, include_in_schema=False)
     router.add_api_route("/docs", page, include_in_schema=False)
     router.add_api_route("/docs/{name}", asset, include_in_schema=False)

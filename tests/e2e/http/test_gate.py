@@ -178,6 +178,8 @@ def test_a_program_that_takes_no_command_or_follows_no_log_is_not_ready(tmp_path
 
 
 def test_the_documentation_loads_nothing_from_elsewhere(doors: Doors) -> None:
+    front = doors.get("/", follow_redirects=False)
+    assert (front.status_code, front.headers["location"]) == (307, "/docs")
     page = doors.get("/docs")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert "http" not in page.text.replace("https-equiv", "")
