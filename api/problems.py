@@ -55,6 +55,7 @@ _UNAVAILABLE = (
     "store_busy",
     "store_damaged",
     "store_full",
+    "store_missing",
     "store_newer",
     "store_read_only",
     "store_unreachable",

@@ -200,6 +200,8 @@ SENTENCES: dict[str, str] = {
     "store_busy": "The store is in use by something slow. Ask the same again after {retry_after_s} s.",
     "store_damaged": "The file that holds the books is damaged. Restore it from a backup.",
     "store_full": "The disk that holds the books is full. Make room, then ask the same again.",
+    "store_missing": "The event store is empty, and the read models beside it tell of events. Put the store back from "
+    "a backup, or remove the read models to begin anew.",
     "store_newer": "The books were written by a newer release of Finshift. Update Finshift.",
     "store_read_only": "The books cannot be written: their file or disk is read-only. Allow writing, then ask "
     "the same again.",

@@ -26,6 +26,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
     from api.parts import Parts
     from commands.bus import CommandBus
     from commands.imports import ImportService
+    from commands.ports import StoreUnavailable
     from infra.clock import FixedClock, SystemClock, TimeOrderedIds
     from infra.keys import KeyFile
     from infra.pending import SqlPendingImports
@@ -33,6 +34,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
     from infra.snapshots import SqlSnapshots
     from infra.store import SqlEventStore
     from projections import READ_MODELS
+    from streams.heads import positions
     from streams.runner import ProjectionRunner
 
     with ExitStack() as opened:
@@ -45,6 +47,10 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
         fit_keys(store, keys, settings.keys_file)
         read_models = open_read_models(settings.read_address, READ_MODELS)
         opened.callback(read_models.close)
+        if not store.end():
+            with read_models.read() as connection:
+                if any(positions(connection).values()):
+                    raise StoreUnavailable("store_missing", "the read models tell of a store, and this one is empty")
         runner = ProjectionRunner(store, read_models, READ_MODELS)
         opened.callback(runner.close)
         snapshots = SqlSnapshots(store.writing, store.reading, keys)

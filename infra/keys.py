@@ -98,10 +98,11 @@ class KeyFile:
                 return
             line = _line({"book": book, "key": _text(os.urandom(KEY_BYTES))})
             with self._path.open("r+b") as file:
-                # A line without its end is one whose writing was cut off: its book has no event.
-                file.truncate(file.read().rfind(b"\n") + 1)
+                content = file.read()
+                whole = _whole_lines(content)
+                file.truncate(min(len(whole), len(content)))
                 file.seek(0, os.SEEK_END)
-                file.write(line)
+                file.write(whole[len(content) :] + line)
                 file.flush()
                 os.fsync(file.fileno())
             self._read()
@@ -135,7 +136,7 @@ class KeyFile:
                 return
             content = self._path.read_bytes()
             # As in `create`: what has no end is no key.
-            lines = content[: content.rfind(b"\n") + 1].splitlines(keepends=True)
+            lines = _whole_lines(content).splitlines(keepends=True)
             kept = [line for line in lines if orjson.loads(line).get("book") != book]
             with self._path.open("r+b") as old:
                 self._replace(b"".join(kept))
@@ -183,9 +184,8 @@ class KeyFile:
         if stamp == self._seen:
             return
         content = self._path.read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]
         try:
-            first, *rest = [orjson.loads(line) for line in whole.splitlines()]
+            first, *rest = [orjson.loads(line) for line in _whole_lines(content).splitlines()]
             if first["finshift-keys"] != _FORMAT:
                 raise KeysUnreadable(f"{self._path} was written by a newer release: update Finshift")
             installation = _secret(first["installation"])
@@ -236,6 +236,19 @@ class KeyFile:
         if self._path.stat().st_mode & 0o077:
             self._path.chmod(0o600)
             logger.warning("the key file was open to others: now it is its owner's alone; ask who has read it")
+
+
+def _whole_lines(content: bytes) -> bytes:
+    """The file without a last line whose writing was cut off: its book has no event.
+
+    A last line that is whole and lacks only its end, as some editors leave it, gets one.
+    """
+    end = content.rfind(b"\n") + 1
+    try:
+        orjson.loads(content[end:])
+    except orjson.JSONDecodeError:
+        return content[:end]
+    return content + b"\n"
 
 
 def _line(fields: dict[str, object]) -> bytes:

@@ -129,8 +129,8 @@ class MortalModels:
                 if self.dies_in <= 0:
                     raise Killed
 
-    def scrub(self) -> None:
-        self._real.scrub()
+    def scrub(self) -> bool:
+        return self._real.scrub()
 
     @contextmanager
     def scratch(self) -> Iterator[ReadDatabase]:

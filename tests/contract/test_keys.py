@@ -238,3 +238,14 @@ def test_no_secret_is_shown_by_what_is_printed_or_logged(keys: KeyFile, path: Pa
     secrets = [line.split(b'"')[-2].decode() for line in path.read_bytes().splitlines()]
     shown = repr(keys) + str(keys) + repr(KeyGone(HOME))
     assert not any(secret in shown for secret in secrets)
+
+
+def test_a_last_key_that_lacks_only_its_line_end_is_kept(keys: KeyFile, path: Path) -> None:
+    keys.create(HOME)
+    sealed = keys.seal(HOME, "an event", b"Padaria")
+    path.write_bytes(path.read_bytes().removesuffix(b"\n"))
+    again = KeyFile(path)
+    again.create(OFFICE)
+    assert KeyFile(path).unseal(HOME, "an event", sealed) == b"Padaria"
+    again.destroy(OFFICE)
+    assert list(KeyFile(path).books()) == [HOME]

@@ -114,3 +114,15 @@ def test_a_logged_error_tells_types_and_places_and_no_text() -> None:
     assert "ValueError" in told
     assert "test_opening.py" in told
     assert "Padaria do Zé" not in told.replace('raise ValueError("Padaria do Zé")', "")
+
+
+def test_a_lost_store_is_told_while_the_read_models_still_tell_of_it(settings: Settings) -> None:
+    with open_parts(settings) as parts:
+        parts.runner.catch_up()
+    for file in settings.data_dir.glob("events.db*"):
+        file.unlink()
+    assert refusal(settings).code == "store_missing"
+    for file in settings.data_dir.glob("read-models.db*"):
+        file.unlink()
+    with open_parts(settings) as parts:
+        assert parts.store.end() == 0
