@@ -51,6 +51,7 @@ _UNAVAILABLE = (
     "clock_behind",
     "keys_missing",
     "outcome_unknown",
+    "read_models_damaged",
     "read_models_unavailable",
     "store_busy",
     "store_damaged",

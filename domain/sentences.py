@@ -178,6 +178,8 @@ SENTENCES: dict[str, str] = {
     "projections_stopped": "The read models stopped following the books, so the program ended: {reason}. Nothing that "
     "was recorded is lost. Start it again; its log tells more.",
     "query_not_valid": "The question is not clear. See {fields}; /docs shows an example.",
+    "read_models_damaged": "The read models are damaged. Stop Finshift, delete their database (read-models.db "
+    "and what begins like it) and start again: they are folded anew from the events.",
     "read_models_unavailable": "The read models cannot be read right now. Ask again after {retry_after_s} s.",
     "request_not_valid": "The request could not be read: {reason}.",
     "row_amount_not_valid": "Row {row} has no amount that can be read: {text}. Correct the file; nothing of it was "

@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import URL, make_url
 
+from commands.ports import StoreUnavailable
 from infra.sql import LOCK_TIMEOUT_MS, answering, reading_engine, writing_engine
 from projections.readmodel import ReadModel
 from streams.heads import create_tables
@@ -30,6 +31,18 @@ SCRUB_TIMEOUT_MS = 20
 """How long emptying SQLite's log waits for readers: writers wait with it, and it is tried again."""
 
 SCRATCH_PREFIX = "finshift-verify-"
+
+
+@contextmanager
+def telling() -> Iterator[None]:
+    """`answering`, and a damage here is another matter than one of the store: all of it can be folded again."""
+    try:
+        with answering():
+            yield
+    except StoreUnavailable as told:
+        if told.code != "store_damaged":
+            raise
+        raise StoreUnavailable("read_models_damaged", told.detail) from told
 
 
 class ReadModels:
@@ -48,13 +61,13 @@ class ReadModels:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection whose queries all see one moment of the database, and that writes nothing."""
-        with answering(), self._reads.connect() as connection:
+        with telling(), self._reads.connect() as connection:
             yield connection.execution_options(**self._snapshot)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that may write from its first statement on: committed at the end, rolled back by a raise."""
-        with answering(), self._writes.begin() as connection:
+        with telling(), self._writes.begin() as connection:
             yield connection
 
     @contextmanager
@@ -74,7 +87,7 @@ class ReadModels:
         """
         if self._writes.dialect.name != "sqlite":
             return True
-        with answering():
+        with telling():
             connection = self._writes.raw_connection()
             try:
                 cursor = connection.cursor()

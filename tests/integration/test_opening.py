@@ -126,3 +126,18 @@ def test_a_lost_store_is_told_while_the_read_models_still_tell_of_it(settings: S
         file.unlink()
     with open_parts(settings) as parts:
         assert parts.store.end() == 0
+
+
+def test_damaged_read_models_are_told_apart_from_a_damaged_store_and_come_back(settings: Settings) -> None:
+    with open_parts(settings) as parts:
+        parts.runner.catch_up()
+    file = settings.data_dir / "read-models.db"
+    content = bytearray(file.read_bytes())
+    content[:100] = b"not a database at all" * 4 + bytes(16)
+    file.write_bytes(content)
+    assert refusal(settings).code == "read_models_damaged"
+    for left in settings.data_dir.glob("read-models.db*"):
+        left.unlink()
+    with open_parts(settings) as parts:
+        parts.runner.catch_up()
+        assert parts.runner.verify("accounts") is None
