@@ -85,12 +85,12 @@ def _replay(parts: Parts, book: BookId) -> str:
 
 
 def _state_bytes(parts: Parts, book: BookId, count: int) -> str:
-    events = [recorded.event for recorded in _all(parts, book)]
     gc.collect()
     tracemalloc.start()
     state = Book()
-    for event in events:
-        evolve(state, event)
+    for recorded in _all(parts, book):
+        evolve(state, recorded.event)
+    gc.collect()
     used, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return f"{used / count:,.0f} bytes"
