@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -74,7 +73,7 @@ class Settings(BaseSettings):
 
     @property
     def read_address(self) -> str:
-        """The read models' SQLAlchemy address; on the servers they stand beside the events unless set apart."""
+        """The read models' SQLAlchemy address; unset it is the embedded one, wherever the events are."""
         if self.read_url is not None:
             return self.read_url.get_secret_value()
         return f"sqlite+pysqlite:///{self.data_dir / 'read-models.db'}"
@@ -82,7 +81,3 @@ class Settings(BaseSettings):
     @property
     def keys_file(self) -> Path:
         return self.data_dir / "keys"
-
-    @property
-    def fixed_now(self) -> datetime | None:
-        return self.now
