@@ -52,7 +52,8 @@ class Claims:
     """What a unit does to reservations, the store-wide facts that a book's own state cannot guard.
 
     A reservation is (scope, fingerprint), held for a holder: an imported row for its transaction (scope: the book), a
-    book's name for the book (scope `BOOK_NAMES`). `holds` are (scope, fingerprint, holder); `releases` free what the
+    book's name for the book (scope `BOOK_NAMES`), a bank's account for the book that its statements go to (scope
+    `BANK_ACCOUNTS`). `holds` are (scope, fingerprint, holder); `releases` free what the
     holders (scope, holder) have; `tombstones` keep it taken though the holder is gone, for a person deleted that row.
     """
 
@@ -62,6 +63,7 @@ class Claims:
 
 
 BOOK_NAMES = "book-names"
+BANK_ACCOUNTS = "bank-accounts"
 NO_CLAIMS = Claims()
 
 

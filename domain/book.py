@@ -19,11 +19,13 @@ from domain.ledger import (
     AccountId,
     AccountMerged,
     AccountOpened,
+    AccountRecognized,
     AccountRenamed,
     AmendTransaction,
     AssertBalance,
     AssertionWithdrawn,
     BalanceAsserted,
+    CategorizeTransaction,
     CloseAccount,
     ClosePeriod,
     CommodityDeclared,
@@ -31,6 +33,7 @@ from domain.ledger import (
     DeclareCommodity,
     ImportCommitted,
     ImportUndone,
+    JoinTransaction,
     Kind,
     Ledger,
     LedgerCommand,
@@ -38,23 +41,32 @@ from domain.ledger import (
     MergeAccount,
     OpenAccount,
     PeriodClosed,
+    RecognizeAccount,
     RecordTransaction,
     RenameAccount,
     SetOpeningBalance,
     TransactionAmended,
+    TransactionCategorized,
+    TransactionJoined,
+    TransactionParted,
     TransactionRecorded,
     TransactionVoided,
     UndoImport,
     VoidTransaction,
     WithdrawAssertion,
     decide_account,
+    decide_categorizing,
     decide_importing,
+    decide_joining,
     decide_reconciling,
     decide_transaction,
     evolve_account,
+    evolve_categorizing,
     evolve_importing,
+    evolve_joining,
     evolve_reconciling,
     evolve_transaction,
+    forgotten,
 )
 from domain.ledger.accounts import undeclared
 from domain.prices import PriceRecorded, RecordPrice
@@ -152,11 +164,18 @@ def decide(book: Book, command: BookCommand) -> list[BookEvent]:
             return [BookErased(reason)]
         case DeclareCommodity() | OpenAccount() | RenameAccount() | CloseAccount() | MergeAccount():
             return [*decide_account(book.ledger, command)]
-        case RecordTransaction() | SetOpeningBalance() | AmendTransaction() | VoidTransaction():
+        case RecordTransaction() | SetOpeningBalance() | AmendTransaction():
             return [*decide_transaction(book.ledger, command)]
+        case VoidTransaction(transaction):
+            voided = decide_transaction(book.ledger, command)
+            return [*forgotten(book.ledger, transaction), *voided]
+        case JoinTransaction():
+            return [*decide_joining(book.ledger, command)]
+        case CategorizeTransaction():
+            return [*decide_categorizing(book.ledger, command)]
         case AssertBalance() | WithdrawAssertion() | ClosePeriod():
             return [*decide_reconciling(book.ledger, command)]
-        case ConcludeImport() | UndoImport():
+        case ConcludeImport() | UndoImport() | RecognizeAccount():
             return [*decide_importing(book.ledger, command)]
         case SetBudget() | ChangeBudget() | EndBudget():
             return [*budgets.decide(book.budgets, book.ledger, command)]
@@ -171,11 +190,15 @@ def evolve(book: Book, event: BookEvent) -> None:
     match event:
         case TransactionRecorded() | TransactionAmended() | TransactionVoided():
             evolve_transaction(book.ledger, event)
+        case TransactionJoined() | TransactionParted():
+            evolve_joining(book.ledger, event)
+        case TransactionCategorized():
+            evolve_categorizing(book.ledger, event)
         case CommodityDeclared() | AccountOpened() | AccountRenamed() | AccountClosed() | AccountMerged():
             evolve_account(book.ledger, event)
         case BalanceAsserted() | AssertionWithdrawn() | PeriodClosed():
             evolve_reconciling(book.ledger, event)
-        case ImportCommitted() | ImportUndone():
+        case ImportCommitted() | ImportUndone() | AccountRecognized():
             evolve_importing(book.ledger, event)
         case BudgetSet() | BudgetChanged() | BudgetEnded():
             budgets.evolve(book.budgets, event)

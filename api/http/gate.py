@@ -32,12 +32,13 @@ MAX_KNOWN_HOSTS = 100
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _EVERYWHERE = [
-    (b"cache-control", b"no-store"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"x-content-type-options", b"nosniff"),
 ]
 _NO_CONTENT_LOADED = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 """For everything but pages, which bring their own: an answer shown in a browser runs and loads nothing."""
+_NOT_KEPT = (b"cache-control", b"no-store")
+"""For everything but a page's parts, which hold nothing of anybody and say themselves how long they may be kept."""
 
 
 class Gate:
@@ -67,8 +68,11 @@ class Gate:
             if message["type"] == "http.response.start":
                 status, has_begun = message["status"], True
                 headers = message["headers"] = list(message["headers"])
-                if not any(name == b"content-security-policy" for name, _ in headers):
+                told = {name for name, _ in headers}
+                if b"content-security-policy" not in told:
                     headers.append(_NO_CONTENT_LOADED)
+                if b"cache-control" not in told:
+                    headers.append(_NOT_KEPT)
                 headers.extend(_EVERYWHERE)
             await send(message)
 

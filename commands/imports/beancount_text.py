@@ -21,6 +21,9 @@ from typing import Any
 from commands.imports.reading import (
     MAX_IMPORT_DIRECTIVES,
     MAX_IMPORT_ROWS,
+    NO_HINTS,
+    Detected,
+    Hints,
     Journal,
     JournalAccount,
     JournalBalance,
@@ -62,7 +65,7 @@ class Beancount:
     def fits(self, head: bytes, file_name: str) -> bool:
         return file_name.lower().endswith((".beancount", ".bean")) or _LOOKS_LIKE.search(head) is not None
 
-    def read(self, raw: bytes) -> Journal:
+    def read(self, raw: bytes, hints: Hints = NO_HINTS) -> Journal:
         text, encoding = decoded(raw, "utf-8")
         if not text.strip():
             raise Rejected("import_empty")
@@ -152,7 +155,7 @@ class _Reader:
             remarks = [*remarks, Reason("metadata_left_out", {"count": self.metadata})]
         rows = iter(range(len(self.entries) + 1, len(self.entries) + 1 + sum(len(kind) for kind in kinds[2:])))
         return Journal(
-            encoding,
+            Detected(encoding),
             tuple(self.accounts),
             tuple(sorted(self.commodities | self.places.keys())),
             self.places,

@@ -17,7 +17,10 @@ from typing import Any
 
 from commands.imports.reading import (
     MAX_IMPORT_ROWS,
+    NO_HINTS,
     AccountType,
+    Detected,
+    Hints,
     Reason,
     Statement,
     StatementRow,
@@ -87,7 +90,7 @@ class Ofx:
         folded = head.replace(b"\0", b"").upper()
         return b"<OFX>" in folded or b"OFXHEADER" in folded or file_name.lower().endswith((".ofx", ".qfx"))
 
-    def read(self, raw: bytes) -> Statements:
+    def read(self, raw: bytes, hints: Hints = NO_HINTS) -> Statements:
         head = raw[:2048].decode("ascii", "replace")
         text, encoding = decoded(raw, _declared_codec(head))
         root = _ROOT.search(text)
@@ -100,7 +103,7 @@ class Ofx:
         document.read()
         if not document.statements:
             raise Rejected("ofx_without_statement")
-        return Statements(encoding, tuple(document.statements))
+        return Statements(Detected(encoding), tuple(document.statements))
 
 
 def _declared_codec(head: str) -> str | None:

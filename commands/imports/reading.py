@@ -33,6 +33,52 @@ class Reason:
     params: Mapping[str, object] = field(default_factory=dict)
 
 
+# What is found out about a file, and what is asked
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What a person says of a file that it leaves open, each empty where nobody said.
+
+    `profile` is the name of one; `decimal_mark` "." or ","; `date_order` "ymd", "dmy" or "mdy"; `sign` "as-written",
+    or "reversed" where the file writes what goes out as positive.
+    """
+
+    profile: str = ""
+    decimal_mark: str = ""
+    date_order: str = ""
+    sign: str = ""
+
+
+NO_HINTS = Hints()
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """How a file was read, in the words of `Hints`; empty where the format leaves no choice."""
+
+    encoding: str
+    delimiter: str = ""
+    decimal_mark: str = ""
+    date_order: str = ""
+    sign: str = ""
+    profile: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a file leaves open. `answer` names the answer to give (a field of `plan.Answers`), `choices` what it may be
+    (empty: anything of its kind). What is `needed` must be answered before the file can be committed; rows that wait
+    for it are left out of the preview by name.
+    """
+
+    code: str
+    answer: str
+    params: Mapping[str, object] = field(default_factory=dict)
+    choices: tuple[str, ...] = ()
+    needed: bool = False
+
+
 # Statements: what a bank tells of an account
 
 
@@ -51,11 +97,44 @@ class AccountType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Split:
+    """A part of a row with a category of its own; the parts of a row sum to it. Signed as the row is."""
+
+    amount: Amount
+    category: str
+    memo: str = ""
+
+
+class Action(StrEnum):
+    """What a trade does with a holding."""
+
+    BUY = "buy"
+    SELL = "sell"
+    REINVEST = "reinvest"
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """The holding's side of an investment row: `units` of a security, positive where they come in.
+
+    `security` is a commodity's code; `name` what the broker calls it. The row's amount is the cash's side, fees and
+    taxes inside; of a reinvestment it is what was earned and spent at once, and moves no cash.
+    """
+
+    action: Action
+    security: str
+    name: str
+    units: Amount
+
+
+@dataclass(frozen=True, slots=True)
 class StatementRow:
     """One movement as the bank tells it; `amount` is signed from the account's side, at the scale it was written with.
 
     `row` counts from 1 through the whole file. `dated` is False where the row itself has no date and `date` is the
-    statement's last day. `instalment` is (k, n). `left_out` says why the row cannot be booked at all.
+    statement's last day. `instalment` is (k, n). `left_out` says why the row cannot be booked at all. `pending` is what
+    the bank has not booked yet. `category` and `splits` are another program's, as written (`Food:Market`). `income` is
+    a name of what a broker's row earned (`Dividends`), `trade` the holding that it moved.
     """
 
     row: int
@@ -68,12 +147,18 @@ class StatementRow:
     instalment: tuple[int, int] | None = None
     dated: bool = True
     left_out: Reason | None = None
+    pending: bool = False
+    category: str = ""
+    splits: tuple[Split, ...] = ()
+    income: str = ""
+    trade: Trade | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
     """A bank's statement of one account. `number` counts from 1 within the file; `stated` is the balance at the end
-    of `stated_on`, where the bank tells one. `bank` and `account_number` are as written, empty where not told.
+    of `stated_on`, where the bank tells one. `bank`, `account_number` and `currency` are as written, empty where not
+    told.
     """
 
     number: int
@@ -90,11 +175,12 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Statements:
-    """A bank file. `encoding` is what it was found to be; `remarks` are what a person should know about the reading."""
+    """A bank file. `remarks` are what a person should know about the reading, `questions` what it leaves open."""
 
-    encoding: str
+    detected: Detected
     statements: tuple[Statement, ...]
     remarks: tuple[Reason, ...] = ()
+    questions: tuple[Question, ...] = ()
 
 
 # Journals: what another ledger tells of everything
@@ -192,7 +278,7 @@ class Journal:
     its amounts need: 1.50 is written with two and needs one.
     """
 
-    encoding: str
+    detected: Detected
     accounts: tuple[JournalAccount, ...]
     commodities: tuple[str, ...]
     places: Mapping[str, tuple[int, int]]
@@ -221,7 +307,7 @@ class Format(Protocol):
         """Whether a file that begins with `head` (its first `SNIFFED_BYTES`) looks like one of this format."""
         ...
 
-    def read(self, raw: bytes) -> Reading: ...
+    def read(self, raw: bytes, hints: Hints = NO_HINTS) -> Reading: ...
 
 
 SNIFFED_BYTES = 64 * 1024

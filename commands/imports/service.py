@@ -134,7 +134,7 @@ class ImportService:
         return Preview(
             import_id,
             form.name,
-            read.encoding,
+            read.detected.encoding,
             plan.account,
             plan.period,
             plan.counts,

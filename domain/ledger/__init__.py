@@ -2,7 +2,7 @@
 
 Every amount is an integer of minor units, every transaction's weights sum to zero in every commodity, and history is
 never edited. The room's parts: `vocabulary` (words), `state` (what decisions rest on), `accounts`, `transactions`,
-`reconciling`, `importing`.
+`reconciling`, `joining`, `categorizing`, `importing`.
 """
 
 from __future__ import annotations
@@ -24,15 +24,32 @@ from domain.ledger.accounts import (
     evolve_account,
     kind_of,
 )
+from domain.ledger.categorizing import (
+    CategorizeTransaction,
+    TransactionCategorized,
+    decide_categorizing,
+    evolve_categorizing,
+)
 from domain.ledger.importing import (
+    AccountRecognized,
     ConcludeImport,
     ImportCommitted,
     ImportingCommand,
     ImportingEvent,
     ImportUndone,
+    RecognizeAccount,
     UndoImport,
     decide_importing,
     evolve_importing,
+)
+from domain.ledger.joining import (
+    JoiningEvent,
+    JoinTransaction,
+    TransactionJoined,
+    TransactionParted,
+    decide_joining,
+    evolve_joining,
+    forgotten,
 )
 from domain.ledger.reconciling import (
     AssertBalance,
@@ -46,7 +63,7 @@ from domain.ledger.reconciling import (
     decide_reconciling,
     evolve_reconciling,
 )
-from domain.ledger.state import Ledger
+from domain.ledger.state import How, Joined, Ledger
 from domain.ledger.transactions import (
     AmendTransaction,
     RecordTransaction,
@@ -69,14 +86,25 @@ from domain.ledger.vocabulary import (
     AccountId,
     Cost,
     ImportId,
+    Instalment,
     Kind,
     Posting,
     Price,
+    RuleId,
     TransactionId,
 )
 
-LedgerCommand = AccountCommand | TransactionCommand | ReconcilingCommand | ImportingCommand
-LedgerEvent = AccountEvent | TransactionEvent | ReconcilingEvent | ImportingEvent
+LedgerCommand = (
+    AccountCommand
+    | TransactionCommand
+    | JoinTransaction
+    | CategorizeTransaction
+    | ReconcilingCommand
+    | ImportingCommand
+)
+LedgerEvent = (
+    AccountEvent | TransactionEvent | JoiningEvent | TransactionCategorized | ReconcilingEvent | ImportingEvent
+)
 
 __all__ = [
     "FIRST_DAY",
@@ -90,20 +118,26 @@ __all__ = [
     "AccountId",
     "AccountMerged",
     "AccountOpened",
+    "AccountRecognized",
     "AccountRenamed",
     "AmendTransaction",
     "AssertBalance",
     "AssertionWithdrawn",
     "BalanceAsserted",
+    "CategorizeTransaction",
     "CloseAccount",
     "ClosePeriod",
     "CommodityDeclared",
     "ConcludeImport",
     "Cost",
     "DeclareCommodity",
+    "How",
     "ImportCommitted",
     "ImportId",
     "ImportUndone",
+    "Instalment",
+    "JoinTransaction",
+    "Joined",
     "Kind",
     "Ledger",
     "LedgerCommand",
@@ -113,25 +147,35 @@ __all__ = [
     "PeriodClosed",
     "Posting",
     "Price",
+    "RecognizeAccount",
     "RecordTransaction",
     "RenameAccount",
+    "RuleId",
     "SetOpeningBalance",
     "TransactionAmended",
+    "TransactionCategorized",
     "TransactionCommand",
     "TransactionEvent",
     "TransactionId",
+    "TransactionJoined",
+    "TransactionParted",
     "TransactionRecorded",
     "TransactionVoided",
     "UndoImport",
     "VoidTransaction",
     "WithdrawAssertion",
     "decide_account",
+    "decide_categorizing",
     "decide_importing",
+    "decide_joining",
     "decide_reconciling",
     "decide_transaction",
     "evolve_account",
+    "evolve_categorizing",
     "evolve_importing",
+    "evolve_joining",
     "evolve_reconciling",
     "evolve_transaction",
+    "forgotten",
     "kind_of",
 ]

@@ -1,7 +1,7 @@
 """Imports in the ledger: what one file brought is known by its import, and is taken back as a whole.
 
-An undo voids all the import recorded, edited entries too; where one of them is confirmed or closed, or a closed account
-would not stay empty, it undoes nothing.
+An undo voids all the import recorded, edited entries too, and takes its rows out of what they joined; where one of them
+is confirmed or closed, or a closed account would not stay empty, it undoes nothing.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import assert_never
 
 from domain.errors import Rejected
 from domain.ledger.accounts import known_account
-from domain.ledger.state import Ledger
-from domain.ledger.transactions import TransactionVoided, standing_transaction
+from domain.ledger.joining import TransactionJoined, TransactionParted, parted, stood_alone
+from domain.ledger.state import Entry, Joined, Ledger
+from domain.ledger.transactions import TransactionRecorded, TransactionVoided, standing_transaction
 from domain.ledger.vocabulary import AccountId, ImportId, Posting, TransactionId
 from domain.private import check_id, check_text, private
 
@@ -34,15 +35,31 @@ class ConcludeImport:
     recorded: int
     skipped: int
     file_name: str = ""
+    joined: int = 0
+    opening_unknown: tuple[AccountId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class UndoImport:
-    """Void all that an import recorded, edited transactions too; refused whole where one is reconciled or closed, or
-    where an account that is closed would hold something again.
+    """Void all that an import recorded, edited transactions too, and take its rows out of what they joined; refused
+    whole where one is reconciled or closed, or where an account that is closed would hold something again.
     """
 
     import_id: ImportId
+
+
+@dataclass(frozen=True, slots=True)
+class RecognizeAccount:
+    """Let a bank's statements of one account go to `account` from now on.
+
+    `fingerprint` is an HMAC of `source`, the bank and its number for the account; `is_shared` says that another book
+    takes the same statements too.
+    """
+
+    account: AccountId
+    fingerprint: str
+    source: str
+    is_shared: bool = False
 
 
 # Events
@@ -50,12 +67,18 @@ class UndoImport:
 
 @dataclass(frozen=True, slots=True)
 class ImportCommitted:
+    """`recorded`, `joined` and `skipped` count the file's rows. `opening_unknown` are accounts whose first file states
+    no balance: what they hold is not known until an opening balance is set.
+    """
+
     import_id: ImportId
     format: str
     account: AccountId | None
     recorded: int
     skipped: int
     file_name: str = private()
+    joined: int | None = None
+    opening_unknown: tuple[AccountId, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +87,24 @@ class ImportUndone:
     voided: int
 
 
-ImportingCommand = ConcludeImport | UndoImport
-ImportingEvent = ImportCommitted | ImportUndone | TransactionVoided
+@dataclass(frozen=True, slots=True)
+class AccountRecognized:
+    account: AccountId
+    fingerprint: str
+    is_shared: bool
+    source: str = private()
+
+
+ImportingCommand = ConcludeImport | UndoImport | RecognizeAccount
+ImportingEvent = (
+    ImportCommitted
+    | ImportUndone
+    | AccountRecognized
+    | TransactionVoided
+    | TransactionParted
+    | TransactionRecorded
+    | TransactionJoined
+)
 
 
 # Decisions
@@ -77,12 +116,21 @@ def decide_importing(ledger: Ledger, command: ImportingCommand) -> list[Importin
             return _conclude_import(ledger, command)
         case UndoImport(import_id):
             return _undo_import(ledger, import_id)
+        case RecognizeAccount(account, fingerprint, source, is_shared):
+            known_account(ledger, account)
+            check_id("fingerprint", fingerprint)
+            check_text("source", source)
+            if ledger.recognized.get(fingerprint) == account:
+                return []
+            return [AccountRecognized(account, fingerprint, is_shared, source)]
         case _:
             assert_never(command)
 
 
-def evolve_importing(ledger: Ledger, event: ImportCommitted | ImportUndone) -> None:
+def evolve_importing(ledger: Ledger, event: ImportCommitted | ImportUndone | AccountRecognized) -> None:
     match event:
+        case AccountRecognized(account, fingerprint):
+            ledger.recognized[fingerprint] = account
         case ImportCommitted():
             ledger.import_number(event.import_id)
         case ImportUndone(import_id, _):
@@ -100,9 +148,18 @@ def _conclude_import(ledger: Ledger, command: ConcludeImport) -> list[ImportingE
     check_text("file_name", command.file_name)
     if command.account is not None:
         known_account(ledger, command.account)
+    for account in command.opening_unknown:
+        known_account(ledger, account)
     return [
         ImportCommitted(
-            command.import_id, command.format, command.account, command.recorded, command.skipped, command.file_name
+            command.import_id,
+            command.format,
+            command.account,
+            command.recorded,
+            command.skipped,
+            command.file_name,
+            command.joined or None,
+            command.opening_unknown or None,
         )
     ]
 
@@ -113,18 +170,61 @@ def _undo_import(ledger: Ledger, import_id: ImportId) -> list[ImportingEvent]:
         raise Rejected("import_unknown", import_id=import_id)
     if number in ledger.closed_imports:
         raise Rejected("import_in_closed_period", import_id=import_id, closed_through=ledger.closed_through)
-    voided: list[ImportingEvent] = []
-    on_closed: Counter[tuple[AccountId, str]] = Counter()
-    reconciled: list[TransactionId] = []
+    events: list[ImportingEvent] = []
+    left: dict[TransactionId, tuple[Entry, tuple[Joined, ...]]] = {}
+    becomes: dict[TransactionId, list[Entry]] = {}
+    for transaction, rows in ledger.joined.items():
+        if any(row.import_id == import_id for row in rows):
+            left[transaction] = _without_its_rows(ledger, transaction, rows, import_id, events)
+            becomes[transaction] = [left[transaction][0]]
+    voided = 0
     for transaction in ledger.of_import(number):
         day, postings, _ = standing_transaction(ledger, transaction)
-        if _reconciled_by(ledger, day, postings, but=import_id):
+        entry, rest = left.get(transaction, ((day, postings), ledger.joined.get(transaction, ())))
+        alone = stood_alone(ledger, rest) if rest else []
+        events += [TransactionVoided(transaction, *entry, import_id), *alone]
+        ends: dict[TransactionId, Entry] = {event.transaction: (event.date, event.postings) for event in alone}
+        becomes[transaction] = list(ends.values())
+        voided += 1
+    _check_undoable(ledger, import_id, becomes)
+    return [*events, ImportUndone(import_id, voided)]
+
+
+def _without_its_rows(
+    ledger: Ledger,
+    transaction: TransactionId,
+    rows: tuple[Joined, ...],
+    import_id: ImportId,
+    events: list[ImportingEvent],
+) -> tuple[Entry, tuple[Joined, ...]]:
+    """What stands of a transaction without the rows of an import, and the rows that stay; adds the events of it."""
+    day, postings, _ = standing_transaction(ledger, transaction)
+    entry = (day, postings)
+    for row in [row for row in reversed(rows) if row.import_id == import_id]:
+        rows = tuple([other for other in rows if other is not row])
+        then = parted(ledger, entry, row, rows)
+        events.append(TransactionParted(transaction, *entry, *then, row.own, import_id))
+        entry = then
+    return entry, rows
+
+
+def _check_undoable(ledger: Ledger, import_id: ImportId, becomes: dict[TransactionId, list[Entry]]) -> None:
+    """Refuse what would change a closed period, an asserted balance, or what a closed account holds."""
+    closed_through = ledger.closed_through
+    on_closed: Counter[tuple[AccountId, str]] = Counter()
+    reconciled: list[TransactionId] = []
+    for transaction, entries in becomes.items():
+        if closed_through is not None and any(day <= closed_through for day, _ in entries):
+            raise Rejected("import_in_closed_period", import_id=import_id, closed_through=closed_through)
+        day, postings, _ = standing_transaction(ledger, transaction)
+        moved = [(day, posting, -1) for posting in postings]
+        moved += [(on, posting, 1) for on, put in entries for posting in put]
+        if _changes_asserted(ledger, moved, but=import_id):
             reconciled.append(transaction)
-        voided.append(TransactionVoided(transaction, day, postings, import_id))
-        for posting in postings:
+        for _, posting, sign in moved:
             account = ledger.accounts[posting.account]
             if account.closed_on is not None and not account.kind.is_category:
-                on_closed[account.id, posting.amount.commodity.code] += posting.amount.minor
+                on_closed[account.id, posting.amount.commodity.code] += sign * posting.amount.minor
     if reconciled:
         raise Rejected(
             "import_reconciled",
@@ -137,14 +237,14 @@ def _undo_import(ledger: Ledger, import_id: ImportId) -> list[ImportingEvent]:
         if minor:
             account = ledger.accounts[closed]
             raise Rejected("account_closed", account=account.name, on=account.closed_on)
-    return [*voided, ImportUndone(import_id, len(voided))]
 
 
-def _reconciled_by(ledger: Ledger, day: date, postings: tuple[Posting, ...], but: ImportId) -> AccountId | None:
-    """The first account whose asserted balance covers the transaction, leaving out what the import `but` asserted."""
-    for posting in postings:
-        account = ledger.canonical(posting.account)
-        for until, _, told_by in ledger.asserted.get((account, posting.amount.commodity.code), ()):
+def _changes_asserted(ledger: Ledger, moved: list[tuple[date, Posting, int]], but: ImportId) -> bool:
+    """Whether moves change a balance that was asserted, leaving out what the import `but` asserted."""
+    changes: Counter[tuple[AccountId, str, int]] = Counter()
+    for day, posting, sign in moved:
+        account, code = ledger.canonical(posting.account), posting.amount.commodity.code
+        for until, _, told_by in ledger.asserted.get((account, code), ()):
             if day.toordinal() <= until and told_by != but:
-                return account
-    return None
+                changes[account, code, until] += sign * posting.amount.minor
+    return any(changes.values())

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from datetime import date
+from enum import StrEnum
 
 from domain.ledger.vocabulary import Account, AccountId, ImportId, Posting, TransactionId
 from domain.money import Amount, Commodity, commodity
@@ -24,6 +25,37 @@ Move = tuple[int, int, int]
 
 Assertion = tuple[int, int, ImportId | None]
 """The day, as an ordinal, up to which a balance was asserted; the balance in minor units; the import that told it."""
+
+
+Entry = tuple[date, tuple[Posting, ...]]
+"""What a transaction is at a time: its day and its postings."""
+
+
+class How(StrEnum):
+    """How a row joins a transaction: as its other leg, as the same movement told again, or in its place."""
+
+    TRANSFER = "transfer"
+    MATCH = "match"
+    REPLACEMENT = "replacement"
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A row that joined a transaction, as it would stand on its own under the id `own`.
+
+    `contra` is the posting that a transfer's leg took the place of; `was` what stood before it joined.
+    """
+
+    how: How
+    own: TransactionId
+    date: date
+    postings: tuple[Posting, ...]
+    import_id: ImportId | None
+    fingerprint: str | None
+    contra: Posting | None
+    was: Entry
+    payee: str
+    memo: str
 
 
 @dataclass(slots=True)
@@ -51,6 +83,10 @@ class Ledger:
     standing: MutableMapping[TransactionId, Standing] = field(default_factory=dict)
     """Transactions of open periods, neither voided nor closed."""
     asserted: MutableMapping[tuple[AccountId, str], tuple[Assertion, ...]] = field(default_factory=dict)
+    joined: MutableMapping[TransactionId, tuple[Joined, ...]] = field(default_factory=dict)
+    """What joined a standing transaction, in that order."""
+    recognized: MutableMapping[str, AccountId] = field(default_factory=dict)
+    """The account that a bank's statements go to, by the fingerprint of the bank and its number for it."""
     imports: MutableMapping[ImportId, int] = field(default_factory=dict)
     """Numbers, from 1, of imports that stand; an undone import is gone from here."""
     import_numbers: MutableMapping[int, ImportId] = field(default_factory=dict)
@@ -82,8 +118,10 @@ class Ledger:
         for transaction, on in list(self.days()):
             if on <= ordinal:
                 number = self._unpacked(self.standing.pop(transaction))[1]
-                if number:
-                    self.closed_imports[number] = True
+                told_by = [joined.import_id for joined in self.joined.pop(transaction, ())]
+                for closed in (number, *[self.import_number(import_id) for import_id in told_by]):
+                    if closed:
+                        self.closed_imports[closed] = True
 
     def _post(self, ordinal: int, postings: tuple[Posting, ...], sign: int) -> None:
         holdings, latest, turnover = self.holdings, self.latest, self.turnover

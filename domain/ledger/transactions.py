@@ -14,11 +14,13 @@ from domain.errors import Rejected
 from domain.ledger.accounts import CommodityDeclared, known_account, undeclared, unit_of
 from domain.ledger.state import Ledger
 from domain.ledger.vocabulary import (
+    MAX_INSTALMENTS,
     MAX_POSTINGS,
     OPENING_BALANCES,
     AccountId,
     Cost,
     ImportId,
+    Instalment,
     Kind,
     Posting,
     Price,
@@ -49,6 +51,7 @@ class RecordTransaction:
     corrects: TransactionId | None = None
     import_id: ImportId | None = None
     fingerprint: str | None = None
+    instalment: Instalment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ class TransactionRecorded:
     memo: str = private()
     tags: tuple[str, ...] = private(())
     links: tuple[str, ...] = private(())
+    instalment: Instalment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,16 +162,27 @@ def evolve_transaction(ledger: Ledger, event: TransactionEvent) -> None:
             ledger.take_back(event.transaction, event.was_date, event.was_postings)
             ledger.add(event.transaction, event.date, event.postings, number)
         case TransactionVoided():
+            ledger.joined.pop(event.transaction, None)
             ledger.take_back(event.transaction, event.was_date, event.was_postings)
         case _:
             assert_never(event)
 
 
 def _record(ledger: Ledger, command: RecordTransaction) -> list[TransactionEvent | CommodityDeclared]:
+    declared, recorded = checked_record(ledger, command)
+    return [*declared, recorded]
+
+
+def checked_record(ledger: Ledger, command: RecordTransaction) -> tuple[list[CommodityDeclared], TransactionRecorded]:
+    """What a record becomes, and the declarations it needs; refused where any rule is broken."""
     check_id("transaction", command.transaction)
     check_id("corrects", command.corrects)
     check_id("import_id", command.import_id)
     check_id("fingerprint", command.fingerprint)
+    if command.instalment is not None:
+        check_id("purchase", command.instalment.purchase)
+        if not 1 <= command.instalment.k <= command.instalment.n <= MAX_INSTALMENTS:
+            raise Rejected("instalment_not_valid", k=command.instalment.k, n=command.instalment.n)
     if command.transaction in ledger.standing:
         raise Rejected("transaction_id_used", transaction=command.transaction)
     if command.corrects is not None and command.corrects in ledger.standing:
@@ -175,7 +190,7 @@ def _record(ledger: Ledger, command: RecordTransaction) -> list[TransactionEvent
     declared, postings = _checked(
         ledger, command.date, command.postings, command.payee, command.memo, command.tags, command.links
     )
-    _check_accounts_open(ledger, (), postings)
+    check_accounts_open(ledger, (), postings)
     recorded = TransactionRecorded(
         command.transaction,
         command.date,
@@ -187,8 +202,9 @@ def _record(ledger: Ledger, command: RecordTransaction) -> list[TransactionEvent
         command.memo,
         command.tags,
         command.links,
+        command.instalment,
     )
-    return [*declared, recorded]
+    return declared, recorded
 
 
 def _set_opening_balance(ledger: Ledger, command: SetOpeningBalance) -> list[TransactionEvent | CommodityDeclared]:
@@ -208,8 +224,8 @@ def _amend(ledger: Ledger, command: AmendTransaction) -> list[TransactionEvent |
     declared, postings = _checked(
         ledger, command.date, command.postings, command.payee, command.memo, command.tags, command.links
     )
-    _check_accounts_open(ledger, was, postings)
-    _check_not_reconciled(ledger, command.transaction, (day, was), (command.date, postings))
+    check_accounts_open(ledger, was, postings)
+    check_not_reconciled(ledger, command.transaction, (day, was), (command.date, postings))
     amended = TransactionAmended(
         command.transaction,
         day,
@@ -227,8 +243,8 @@ def _amend(ledger: Ledger, command: AmendTransaction) -> list[TransactionEvent |
 
 def _void(ledger: Ledger, transaction: TransactionId, reason: str) -> list[TransactionEvent | CommodityDeclared]:
     day, was, _ = standing_transaction(ledger, transaction)
-    _check_accounts_open(ledger, was, ())
-    _check_not_reconciled(ledger, transaction, (day, was), None)
+    check_accounts_open(ledger, was, ())
+    check_not_reconciled(ledger, transaction, (day, was), None)
     check_text("reason", reason)
     return [TransactionVoided(transaction, day, was, None, reason)]
 
@@ -336,7 +352,7 @@ def standing_transaction(
     return standing
 
 
-def _check_accounts_open(ledger: Ledger, was: tuple[Posting, ...], becomes: tuple[Posting, ...]) -> None:
+def check_accounts_open(ledger: Ledger, was: tuple[Posting, ...], becomes: tuple[Posting, ...]) -> None:
     """A closed account is empty and stays so: whatever its day, nothing is put on it, taken back or changed there."""
     for posting in (*was, *becomes):
         account = ledger.accounts[posting.account]
@@ -346,7 +362,7 @@ def _check_accounts_open(ledger: Ledger, was: tuple[Posting, ...], becomes: tupl
             raise Rejected("account_closed", account=account.name, on=account.closed_on)
 
 
-def _check_not_reconciled(
+def check_not_reconciled(
     ledger: Ledger,
     transaction: TransactionId,
     was: tuple[date, tuple[Posting, ...]],

@@ -14,6 +14,7 @@ from domain.private import private
 AccountId = NewType("AccountId", str)
 TransactionId = NewType("TransactionId", str)
 ImportId = NewType("ImportId", str)
+RuleId = NewType("RuleId", str)
 
 FIRST_DAY = date(1900, 1, 1)
 LAST_DAY = date(2200, 12, 31)
@@ -83,6 +84,19 @@ class Price:
     """What the amount was exchanged for in total, signed as the amount."""
 
     total: Amount
+
+
+MAX_INSTALMENTS = 999
+"""The most instalments of one purchase."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instalment:
+    """The `k`-th of `n` instalments of a purchase; `purchase` is the same id for all of them."""
+
+    k: int
+    n: int
+    purchase: str
 
 
 @dataclass(frozen=True, slots=True)

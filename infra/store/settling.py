@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from commands.ports import (
+    BANK_ACCOUNTS,
     BOOK_NAMES,
     NO_CLAIMS,
     Claims,
@@ -223,6 +224,8 @@ class _Settling:
             place, hold = taken[0]
             if place[0] == BOOK_NAMES:
                 return Rejected("book_name_used")
+            if place[0] == BANK_ACCOUNTS:
+                return Rejected("statement_of_other_book")
             return Rejected("claim_taken", count=len(taken), holder="" if hold.tombstone else hold.holder)
         for place, change in changes.items():
             self._change(place, change)

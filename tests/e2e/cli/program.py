@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +20,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+
+import httpx
 
 from api.cli.program import run
 from api.parts import Parts
@@ -100,6 +104,38 @@ class Program:
         settings = Settings(data_dir=self.data_dir, now=datetime.fromisoformat(self.now))
         with open_parts(settings) as parts:
             yield parts
+
+
+@contextmanager
+def started(program: Program, log: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
+    """The served program, which logs to a file, and a client of it."""
+    command = program.command("serve", "--port", "0", *more)
+    with (
+        log.open("w") as stderr,
+        subprocess.Popen(
+            command, env=program.environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True
+        ) as server,
+    ):
+        try:
+            assert server.stdout is not None
+            told = re.search(r"http://[0-9.]+:\d+", server.stdout.readline())
+            assert told is not None, "the server did not say where it is"
+            with httpx.Client(base_url=told.group(), timeout=PATIENCE_S) as client:
+                yield server, client
+        finally:
+            server.kill()
+
+
+@contextmanager
+def serving(program: Program, *more: str, end: signal.Signals = signal.SIGINT) -> Iterator[httpx.Client]:
+    """A client of the served API. The server is told to end, must end well, and logs none of its libraries' steps."""
+    log = program.data_dir.with_suffix(".log")
+    with started(program, log, *more) as (server, client):
+        yield client
+        server.send_signal(end)
+        assert server.wait(PATIENCE_S) == 0
+    told = [json.loads(line)["logger"] for line in log.read_text().splitlines()]
+    assert not any(name.startswith(("alembic", "uvicorn")) for name in told)
 
 
 class _Stream(io.TextIOWrapper):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
 import socket
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -17,41 +15,9 @@ import httpx
 import pytest
 
 from api.parts import Parts
-from tests.e2e.cli.program import PATIENCE_S, ROOT, SAMPLES, Program
+from tests.e2e.cli.program import PATIENCE_S, SAMPLES, Program, serving, started
 
 pytestmark = pytest.mark.xdist_group("serving")  # one server for all that only look
-
-
-@contextmanager
-def started(program: Program, log: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
-    """The served program, which logs to a file, and a client of it."""
-    command = program.command("serve", "--port", "0", *more)
-    with (
-        log.open("w") as stderr,
-        subprocess.Popen(
-            command, env=program.environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True
-        ) as server,
-    ):
-        try:
-            assert server.stdout is not None
-            told = re.search(r"http://[0-9.]+:\d+", server.stdout.readline())
-            assert told is not None, "the server did not say where it is"
-            with httpx.Client(base_url=told.group(), timeout=PATIENCE_S) as client:
-                yield server, client
-        finally:
-            server.kill()
-
-
-@contextmanager
-def serving(program: Program, *more: str, end: signal.Signals = signal.SIGINT) -> Iterator[httpx.Client]:
-    """A client of the served API. The server is told to end, must end well, and logs none of its libraries' steps."""
-    log = program.data_dir.with_suffix(".log")
-    with started(program, log, *more) as (server, client):
-        yield client
-        server.send_signal(end)
-        assert server.wait(PATIENCE_S) == 0
-    told = [json.loads(line)["logger"] for line in log.read_text().splitlines()]
-    assert not any(name.startswith(("alembic", "uvicorn")) for name in told)
 
 
 def items_of(client: httpx.Client, path: str, **asked: str) -> Any:

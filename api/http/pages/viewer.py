@@ -1,4 +1,4 @@
-"""Pages: the documentation of the doors, shown without a network.
+"""Viewer: the documentation of the doors, shown without a network.
 
 Everything comes from this program itself: the viewer (Swagger UI) is installed with it, and the page's rules forbid the
 browser to load anything from elsewhere.
@@ -13,18 +13,12 @@ from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import Response
 
 from api.http.answering import Written
+from api.http.pages.rules import page_headers
 
-_SECURITY = [
-    (
-        b"content-security-policy",
-        b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-        b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-frame-options", b"DENY"),
-]
+_HEADERS = page_headers(
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 _PAGE = b"""<!doctype html>
 <html lang="en">
@@ -56,12 +50,7 @@ _VIEWER = {"swagger-ui.css": b"text/css", "swagger-ui-bundle.js": b"text/javascr
 
 
 async def page(request: Request) -> Response:
-    return Written(200, _PAGE, b"text/html; charset=utf-8", _SECURITY)
-
-
-async def front(request: Request) -> Response:
-    """Who opens the address that the program prints finds something to read."""
-    return Written(307, b"", b"text/plain", [(b"location", b"/docs")])
+    return Written(200, _PAGE, b"text/html; charset=utf-8", _HEADERS)
 
 
 async def asset(request: Request) -> Response:
@@ -78,7 +67,6 @@ def _viewer_file(name: str) -> bytes:
     return (files("fastapi_offline") / "static" / name).read_bytes()
 
 
-def add_pages(router: APIRouter) -> None:
-    router.add_api_route("/", front, include_in_schema=False)
+def add_viewer(router: APIRouter) -> None:
     router.add_api_route("/docs", page, include_in_schema=False)
     router.add_api_route("/docs/{name}", asset, include_in_schema=False)

@@ -1,0 +1,265 @@
+"""Joining: a row of one file that tells what another already told.
+
+Two banks tell a transfer each from its own side, two formats tell one movement twice, an edited ledger tells an entry
+anew. The transaction stands once; it remembers what each row that joined it would have recorded on its own, so that
+undoing a file takes back what that file told and leaves what the others did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import assert_never
+
+from domain.errors import Rejected
+from domain.ledger.accounts import CommodityDeclared
+from domain.ledger.state import Entry, How, Joined, Ledger
+from domain.ledger.transactions import (
+    RecordTransaction,
+    TransactionRecorded,
+    check_accounts_open,
+    check_not_reconciled,
+    checked_record,
+    standing_transaction,
+)
+from domain.ledger.vocabulary import ImportId, Posting, TransactionId
+from domain.private import private
+
+MAX_JOINED = 20
+"""Rows that may join one transaction: a household has not so many banks and formats."""
+
+# Commands
+
+
+@dataclass(frozen=True, slots=True)
+class JoinTransaction:
+    """Let a row join a standing transaction instead of being recorded as `own`, whose first posting is the row's.
+
+    `TRANSFER`: the row is the other leg, and takes the place of the category that stood for it. `MATCH`: the row tells
+    a posting that stands already, and nothing moves. `REPLACEMENT`: day and postings become those of `own`.
+    """
+
+    transaction: TransactionId
+    own: RecordTransaction
+    how: How
+
+
+# Events
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionJoined:
+    """`was_date` and `was_postings` are what is reversed, on that date; `date` and `postings` stand from now on, under
+    the words that stood. `own` would stand on its own, with `own_date`, `own_postings`, `payee` and `memo`, should what
+    it joined be undone.
+    """
+
+    transaction: TransactionId
+    how: How
+    own: TransactionId
+    own_date: date
+    own_postings: tuple[Posting, ...]
+    was_date: date
+    was_postings: tuple[Posting, ...]
+    date: date
+    postings: tuple[Posting, ...]
+    import_id: ImportId | None = None
+    fingerprint: str | None = None
+    payee: str = private()
+    memo: str = private()
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionParted:
+    """What `own` brought is taken out again. `undoes` names the import whose undoing did it; None where a person voids
+    the whole transaction, in the event that follows.
+    """
+
+    transaction: TransactionId
+    was_date: date
+    was_postings: tuple[Posting, ...]
+    date: date
+    postings: tuple[Posting, ...]
+    own: TransactionId
+    undoes: ImportId | None = None
+
+
+JoiningEvent = TransactionJoined | TransactionParted
+
+
+# Decisions
+
+
+def decide_joining(ledger: Ledger, command: JoinTransaction) -> list[JoiningEvent | CommodityDeclared]:
+    """Join a row to what stands; `transaction_not_joinable` where it does not fit there."""
+    declared, recorded = checked_record(ledger, command.own)
+    day, was, _ = standing_transaction(ledger, command.transaction)
+    known = ledger.joined.get(command.transaction, ())
+    if len(known) >= MAX_JOINED:
+        raise Rejected("transaction_not_joinable", transaction=command.transaction)
+    becomes = _joined(ledger, (day, was), command.how, recorded)
+    if becomes is None:
+        raise Rejected("transaction_not_joinable", transaction=command.transaction)
+    check_accounts_open(ledger, was, becomes[1])
+    check_not_reconciled(ledger, command.transaction, (day, was), becomes)
+    joined = TransactionJoined(
+        command.transaction,
+        command.how,
+        recorded.transaction,
+        recorded.date,
+        recorded.postings,
+        day,
+        was,
+        *becomes,
+        recorded.import_id,
+        recorded.fingerprint,
+        recorded.payee,
+        recorded.memo,
+    )
+    return [*declared, joined]
+
+
+def evolve_joining(ledger: Ledger, event: JoiningEvent) -> None:
+    match event:
+        case TransactionJoined():
+            ledger.import_number(event.import_id)
+            known = ledger.joined.get(event.transaction, ())
+            ledger.joined[event.transaction] = (*known, _remembered(event))
+        case TransactionParted(transaction, own=own):
+            kept = tuple([joined for joined in ledger.joined.get(transaction, ()) if joined.own != own])
+            if kept:
+                ledger.joined[transaction] = kept
+            else:
+                ledger.joined.pop(transaction, None)
+        case _:
+            assert_never(event)
+    standing = ledger.transaction(event.transaction)
+    number = ledger.import_number(standing[2] if standing is not None else None)
+    ledger.take_back(event.transaction, event.was_date, event.was_postings)
+    ledger.add(event.transaction, event.date, event.postings, number)
+
+
+def forgotten(ledger: Ledger, transaction: TransactionId) -> list[TransactionParted]:
+    """The rows that go with a transaction that a person voids: they move nothing any more, and do not come back."""
+    rows = ledger.joined.get(transaction, ())
+    if not rows:
+        return []
+    day, postings, _ = standing_transaction(ledger, transaction)
+    return [TransactionParted(transaction, day, postings, day, postings, row.own) for row in rows]
+
+
+def parted(ledger: Ledger, entry: Entry, joined: Joined, rest: Sequence[Joined]) -> Entry:
+    """What stands once `joined` is taken out of `entry`; the rows in `rest` still tell their part of it.
+
+    What a person has since made of the joined posting stays as it is.
+    """
+    day, postings = entry
+    match joined.how:
+        case How.MATCH:
+            return entry
+        case How.REPLACEMENT:
+            return joined.was if entry == (joined.date, joined.postings) else entry
+        case How.TRANSFER:
+            leg = joined.postings[0]
+            if joined.contra is None or any(_same_leg(ledger, other.postings[0], leg) for other in rest):
+                return entry
+            place = next((n for n, posting in enumerate(postings) if _same_leg(ledger, posting, leg)), None)
+            if place is None:
+                return entry
+            return day, (*postings[:place], joined.contra, *postings[place + 1 :])
+        case _:
+            assert_never(joined.how)
+
+
+def stood_alone(ledger: Ledger, rows: Sequence[Joined]) -> list[TransactionRecorded | TransactionJoined]:
+    """What rows become whose transaction is undone: the first stands on its own, the others join it where they fit."""
+    events: list[TransactionRecorded | TransactionJoined] = []
+    standing: list[tuple[TransactionId, Entry]] = []
+    for row in rows:
+        recorded = TransactionRecorded(
+            row.own, row.date, row.postings, None, row.import_id, row.fingerprint, row.payee, row.memo
+        )
+        for place, (transaction, entry) in enumerate(standing):
+            found = next(
+                ((how, fit) for how in (How.MATCH, How.TRANSFER) if (fit := _joined(ledger, entry, how, recorded))),
+                None,
+            )
+            if found is not None:
+                how, becomes = found
+                standing[place] = transaction, becomes
+                events.append(
+                    TransactionJoined(
+                        transaction,
+                        how,
+                        row.own,
+                        row.date,
+                        row.postings,
+                        *entry,
+                        *becomes,
+                        row.import_id,
+                        row.fingerprint,
+                        row.payee,
+                        row.memo,
+                    )
+                )
+                break
+        else:
+            standing.append((row.own, (row.date, row.postings)))
+            events.append(recorded)
+    return events
+
+
+def _joined(ledger: Ledger, entry: Entry, how: How, own: TransactionRecorded) -> Entry | None:
+    """What stands once a row has joined; None where it does not fit."""
+    day, postings = entry
+    leg = own.postings[0]
+    told = any(_same_leg(ledger, posting, leg) for posting in postings)
+    match how:
+        case How.MATCH:
+            return entry if told else None
+        case How.REPLACEMENT:
+            return own.date, own.postings
+        case How.TRANSFER:
+            place = _contra(ledger, postings, leg)
+            if told or place is None:
+                return None
+            return day, (*postings[:place], leg, *postings[place + 1 :])
+        case _:
+            assert_never(how)
+
+
+def _contra(ledger: Ledger, postings: tuple[Posting, ...], leg: Posting) -> int | None:
+    """The place of the one category posting that stands for the leg: of its very amount, and without a cost."""
+    places = [
+        place
+        for place, posting in enumerate(postings)
+        if posting.amount == leg.amount
+        and posting.cost is None
+        and posting.price is None
+        and ledger.accounts[posting.account].kind.is_category
+    ]
+    return places[0] if len(places) == 1 else None
+
+
+def _same_leg(ledger: Ledger, one: Posting, other: Posting) -> bool:
+    return one.amount == other.amount and ledger.canonical(one.account) == ledger.canonical(other.account)
+
+
+def _remembered(event: TransactionJoined) -> Joined:
+    contra = None
+    if event.how is How.TRANSFER:
+        pairs = zip(event.was_postings, event.postings, strict=True)
+        contra = next(was for was, becomes in pairs if was != becomes)
+    return Joined(
+        event.how,
+        event.own,
+        event.own_date,
+        event.own_postings,
+        event.import_id,
+        event.fingerprint,
+        contra,
+        (event.was_date, event.was_postings),
+        event.payee,
+        event.memo,
+    )
