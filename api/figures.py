@@ -6,8 +6,9 @@ that what is shown side by side fits together.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -23,15 +24,18 @@ from api.items import (
     flow_item,
     imported_item,
     money,
+    payee_item,
+    promise_item,
+    rule_item,
     worth_item,
 )
 from commands.ports import Clock
 from domain.book import BookId
 from domain.budgets import Every, month_later
 from domain.errors import Rejected
-from domain.ledger import FIRST_DAY, LAST_DAY, AccountId, Kind
+from domain.ledger import FIRST_DAY, LAST_DAY, OPENING_BALANCES, UNCATEGORIZED, AccountId, Kind
 from domain.money import Amount, Commodity
-from projections import accounts, balances, budgets, cash_flow, imports, net_worth, register, timeline
+from projections import accounts, balances, budgets, cash_flow, imports, net_worth, register, rules, timeline
 from projections.accounts import BookRow
 from streams.runner import ProjectionRunner
 
@@ -218,7 +222,21 @@ def worth_items(
 ) -> list[Item]:
     since, until = span(first, last, frame)
     rows = net_worth.net_worth(connection, frame.book, since, until, every, frame.row.base, frame.known)
-    return [worth_item(row) for row in rows]
+    unknown = _opening_unknown(connection, frame)
+    return [worth_item(row, unknown) for row in rows]
+
+
+def _opening_unknown(connection: Connection, frame: Frame) -> list[str]:
+    """The names of the accounts that a file began with and nobody has told an opening balance of, sorted."""
+    accounts_told = imports.opening_unknown(connection, frame.book, frame.known)
+    if not accounts_told:
+        return []
+    names = names_of(connection, frame)
+    for equity, name in names.items():
+        if name == OPENING_BALANCES:
+            known = register.opened_against(connection, frame.book, equity, accounts_told, frame.known)
+            accounts_told = [account for account in accounts_told if account not in known]
+    return sorted(names[account] for account in accounts_told)
 
 
 def flow_items(connection: Connection, frame: Frame, first: date | None, last: date | None, every: Every) -> list[Item]:
@@ -237,10 +255,51 @@ def budget_items(connection: Connection, frame: Frame, period: str | None) -> li
     return sorted([budget_item(row, names) for row in rows], key=lambda item: (item["account"], item["budget_id"]))
 
 
+def promise_items(connection: Connection, frame: Frame) -> tuple[list[Item], list[Item]]:
+    """What purchases in instalments still have to come, by account, payee and purchase; and what that comes to in each
+    commodity, the base one first.
+    """
+    names = names_of(connection, frame)
+    rows = register.promised(connection, frame.book, frame.as_of, frame.known)
+    sums: Counter[Commodity] = Counter()
+    for row in rows:
+        sums[row.amount.commodity] += row.amount.minor
+    items = [promise_item(row, names) for row in rows]
+    in_order = sorted(sums.items(), key=lambda item: (item[0].code != frame.row.base, item[0].code))
+    return (
+        sorted(items, key=lambda item: (item["account"], item["payee"], item["purchase"])),
+        [money(Amount(minor, unit)) for unit, minor in in_order],
+    )
+
+
+def payee_items(connection: Connection, frame: Frame, first: date | None, last: date | None) -> tuple[list[Item], Item]:
+    """With whom money moved, by commodity (the base one first) and the largest spending; and how many transactions with
+    a category are told what for.
+    """
+    since, until = span(first, last, frame)
+    untold = {account for account, name in names_of(connection, frame).items() if name in UNCATEGORIZED}
+    found = register.payees(connection, frame.book, since, until, untold, frame.known)
+    in_order = sorted(found.items, key=lambda row: row.amount.commodity.code != frame.row.base)
+    return [payee_item(row) for row in in_order], {"transactions": found.transactions, "done": found.categorized}
+
+
 def import_items(connection: Connection, frame: Frame) -> list[Item]:
     """The book's imports, oldest first."""
     names = names_of(connection, frame)
     return [imported_item(row, names) for row in imports.imports(connection, frame.book, frame.known)]
+
+
+def rule_items(connection: Connection, frame: Frame) -> list[Item]:
+    """The book's rules in the order in which they are tried, each with the category that it leads to by now."""
+    rows = accounts.accounts(connection, frame.book, frame.known)
+    into = {row.account: row.merged_into for row in rows if row.merged_into is not None}
+    found = []
+    for rule in rules.rules(connection, frame.book, frame.known):
+        category = rule.category
+        while category in into:
+            category = into[category]
+        found.append(rule_item(replace(rule, category=category), account_names(rows)))
+    return found
 
 
 def month_item(connection: Connection, frame: Frame) -> Item:
@@ -261,7 +320,7 @@ def month_item(connection: Connection, frame: Frame) -> Item:
         minor = -flow.amount.minor if way == "in" else flow.amount.minor
         sums[way, unit.code] = sums.get((way, unit.code), 0) + minor
     return {
-        "net_worth": worth_item(worth[-1]) if worth else None,
+        "net_worth": worth_item(worth[-1], _opening_unknown(connection, frame)) if worth else None,
         "month": first.isoformat()[:7],
         "in": _sums_item(sums, "in", units, base),
         "out": _sums_item(sums, "out", units, base),

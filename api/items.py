@@ -6,7 +6,7 @@ account is its full name with its id beside it. What has no value is null and ne
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from commands.books import sample_number
 from domain.ledger import AccountId, Posting
 from domain.money import Amount, decimal_text
 from domain.sentences import sentence
@@ -22,14 +23,16 @@ from streams.contract import Envelope, instant_text
 
 if TYPE_CHECKING:
     from commands.answers import Answer
-    from commands.imports import ImportAnswer, Preview, Reason
+    from commands.categorizing import Applied, Trial
+    from commands.imports import ImportAnswer, Preview, Question, Reason
+    from domain.rules import Rule
     from projections.accounts import AccountRow, BookRow
     from projections.balances import Balance
     from projections.budgets import BudgetLine
     from projections.cash_flow import Flow
     from projections.imports import ImportRow
     from projections.net_worth import Worth
-    from projections.register import Entry
+    from projections.register import Entry, Payee, Promise
 
 Item = dict[str, Any]
 
@@ -51,7 +54,14 @@ def money(amount: Amount) -> Item:
 
 
 def book_item(row: BookRow) -> Item:
-    return {"book": row.book, "name": row.name, "commodity": row.base, "time_zone": row.time_zone}
+    """A book; `sample` where it is of the sample household, and none of a person's."""
+    return {
+        "book": row.book,
+        "name": row.name,
+        "commodity": row.base,
+        "time_zone": row.time_zone,
+        "sample": sample_number(row.book) is not None,
+    }
 
 
 def account_item(row: AccountRow) -> Item:
@@ -106,19 +116,23 @@ def entry_item(entry: Entry, names: AccountNames) -> Item:
         "version": entry.version,
         "import_id": entry.import_id,
         "corrects": entry.corrects,
+        "instalment": None if entry.instalment is None else plain(entry.instalment),
         "change": None if entry.change is None else [money(amount) for amount in entry.change],
         "balance": None if entry.balance is None else [money(amount) for amount in entry.balance],
     }
 
 
-def worth_item(row: Worth) -> Item:
-    """Net worth at the end of a day. `partial`: something held has no price, and is named in `unpriced`."""
+def worth_item(row: Worth, opening_unknown: Sequence[str]) -> Item:
+    """Net worth at the end of a day. `partial`: something held has no price, and is named in `unpriced`;
+    `opening_unknown` names the accounts of which nobody told what they held before their first file.
+    """
     return {
         "date": row.date.isoformat(),
         **money(row.amount),
         "partial": row.partial,
         "unpriced": list(row.unpriced),
         "stale": list(row.stale),
+        "opening_unknown": list(opening_unknown),
     }
 
 
@@ -152,6 +166,31 @@ def budget_item(row: BudgetLine, names: AccountNames) -> Item:
     return item
 
 
+def promise_item(row: Promise, names: AccountNames) -> Item:
+    """What is still to come of a purchase in instalments; `amount` is that of each, positive where it is owed."""
+    return {
+        "purchase": row.purchase,
+        "account": names.get(row.account, ""),
+        "account_id": row.account,
+        "payee": row.payee,
+        "k": row.k,
+        "n": row.n,
+        **_commodity_first(row.each),
+        "left": row.left,
+        "promised": amount_text(row.amount),
+    }
+
+
+def payee_item(row: Payee) -> Item:
+    """What moved with a payee in a span of days; spending positive, earning negative."""
+    return {
+        "payee": row.payee,
+        **_commodity_first(row.amount),
+        "count": row.count,
+        "uncategorized": row.uncategorized,
+    }
+
+
 def answer_item(answer: Answer) -> Item:
     """The answer to a unit of one command: where the book stands after it, and what it made."""
     made = answer.results[-1].made if answer.results else {}
@@ -166,11 +205,25 @@ def answer_item(answer: Answer) -> Item:
 
 
 def reason_item(reason: Reason) -> Item:
-    """A reason, question or remark: its code and facts, and what they say in English."""
+    """A reason or remark: its code and facts, and what they say in English."""
+    return _told(reason.code, reason.params)
+
+
+def _told(code: str, params: Mapping[str, object]) -> Item:
     return {
-        "code": reason.code,
-        "params": {name: plain(value) for name, value in reason.params.items()},
-        "text_en": sentence(reason.code, reason.params),
+        "code": code,
+        "params": {name: plain(value) for name, value in params.items()},
+        "text_en": sentence(code, params),
+    }
+
+
+def question_item(question: Question) -> Item:
+    """A question: what it says, the answer to give and what it may be, and whether a commit waits for it."""
+    return {
+        **_told(question.code, question.params),
+        "answer": question.answer,
+        "choices": list(question.choices),
+        "needed": question.needed,
     }
 
 
@@ -179,13 +232,19 @@ def preview_item(preview: Preview) -> Item:
     return {
         "import_id": preview.import_id,
         "format": preview.format,
-        "encoding": preview.encoding,
+        "profile": preview.detected.profile or None,
+        "encoding": preview.detected.encoding,
+        "detected": {
+            "bank": preview.bank,
+            "currency": preview.currency,
+            **{name: text for name, text in plain(preview.detected).items() if name != "profile"},
+        },
         "account": preview.account,
         "period": None
         if preview.period is None
         else {"first": preview.period[0].isoformat(), "last": preview.period[1].isoformat()},
         "counts": dict(preview.counts),
-        "questions": [reason_item(question) for question in preview.questions],
+        "questions": [question_item(question) for question in preview.questions],
         "remarks": [reason_item(remark) for remark in preview.remarks],
         "statements": [
             plain(statement) | {"agreement": reason_item(statement.agreement)} for statement in preview.statements
@@ -200,6 +259,9 @@ def preview_item(preview: Preview) -> Item:
                 "description": row.description,
                 "verdict": str(row.verdict),
                 "reason": reason_item(row.reason),
+                "category": row.category,
+                "instalment": None if row.instalment is None else {"k": row.instalment[0], "n": row.instalment[1]},
+                "transaction_id": row.transaction,
             }
             for row in preview.rows
         ],
@@ -229,10 +291,62 @@ def imported_item(row: ImportRow, names: AccountNames) -> Item:
         "account_id": row.account,
         "file_name": row.file_name,
         "recorded": row.recorded,
+        "joined": row.joined,
         "skipped": row.skipped,
         "recorded_at": instant_text(row.recorded_at),
         "version": row.version,
         "undone": row.undone is not None,
+    }
+
+
+def rule_item(rule: Rule, names: AccountNames) -> Item:
+    """A rule; what it does not ask for is null."""
+    bound = rule.at_least or rule.at_most
+    return {
+        "rule_id": rule.id,
+        "category": names.get(rule.category, ""),
+        "category_id": rule.category,
+        "payee": rule.payee or None,
+        "memo": rule.memo or None,
+        "account": None if rule.account is None else names.get(rule.account, ""),
+        "account_id": rule.account,
+        "direction": None if rule.direction is None else str(rule.direction),
+        "at_least": None if rule.at_least is None else amount_text(rule.at_least),
+        "at_most": None if rule.at_most is None else amount_text(rule.at_most),
+        "commodity": None if bound is None else bound.commodity.code,
+    }
+
+
+def trial_item(trial: Trial) -> Item:
+    """What a rule would categorize; amounts as their own account sees them."""
+    return {
+        "count": trial.count,
+        "items": [
+            {
+                "transaction_id": fitting.transaction,
+                "date": fitting.movement.date.isoformat(),
+                "payee": fitting.movement.payee,
+                "memo": fitting.movement.memo,
+                "account": trial.names[fitting.movement.account],
+                "account_id": fitting.movement.account,
+                **money(fitting.movement.amount),
+                "from": trial.names[fitting.category],
+            }
+            for fitting in trial.shown
+        ],
+    }
+
+
+def applied_item(applied: Applied) -> Item:
+    """What applying a rule did."""
+    return {
+        "version": applied.version,
+        "position": applied.position,
+        "hash": applied.hash,
+        "recorded_at": instant_text(applied.recorded_at),
+        "book": applied.book,
+        "rule_id": applied.rule,
+        "counts": {"categorized": applied.categorized},
     }
 
 

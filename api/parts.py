@@ -18,6 +18,7 @@ from streams.contract import Envelope
 if TYPE_CHECKING:  # heavy to import, and named here alone
     from sqlalchemy import Connection
 
+    from commands.categorizing import CategorizingService
     from commands.imports import ImportService
     from streams.runner import ProjectionRunner
 
@@ -51,5 +52,6 @@ class Parts:
     runner: ProjectionRunner
     read: Callable[[], AbstractContextManager[Connection]]
     imports: ImportService
+    categorizing: CategorizingService
     principal: str
     settings: OutsideSettings

@@ -20,7 +20,7 @@ TYPE_PREFIX = "urn:finshift:problem:"
 
 _BAD_REQUEST = ("body_empty", "not_json", "request_not_valid", "upload_not_valid")
 _FORBIDDEN = ("host_refused", "origin_refused")
-_NOT_FOUND = ("book_unknown", "budget_unknown", "import_unknown", "path_unknown", "preview_unknown")
+_NOT_FOUND = ("book_unknown", "budget_unknown", "import_unknown", "path_unknown", "preview_unknown", "rule_unknown")
 _CONFLICT = (
     # What was asked for is fine in itself; something that stands already is in its way.
     "account_id_used",
@@ -32,6 +32,7 @@ _CONFLICT = (
     "book_name_used",
     "budget_ended",
     "budget_id_used",
+    "changed_meanwhile",
     "claim_taken",
     "commodity_declared_otherwise",
     "idempotency_key_reused",

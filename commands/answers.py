@@ -10,6 +10,7 @@ from domain.book import BookEvent, BookId, BookOpened
 from domain.budgets import BudgetSet
 from domain.ledger import AccountOpened, ImportCommitted, TransactionAmended, TransactionRecorded
 from domain.recorded import Recorded
+from domain.rules import RuleSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ def made_by(events: Sequence[BookEvent]) -> dict[str, str]:
                 made["budget_id"] = event.budget
             case ImportCommitted():
                 made["import_id"] = event.import_id
+            case RuleSet():
+                made["rule_id"] = event.rule
             case _:
                 pass  # makes nothing that is asked for by an id
     return made

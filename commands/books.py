@@ -14,6 +14,21 @@ from domain.book import BookCommand, BookErased, BookId, EraseBook, OpenBook
 from domain.errors import Rejected
 from domain.ledger import AccountId
 
+_SAMPLE = b"sampl".hex()
+"""With the sample's number behind it this stands in a sample book's id for the last 48 random bits of a UUIDv7: another
+id ends so by chance once in 2.8e14 times.
+"""
+
+
+def sample_id(ids: Ids, number: int) -> BookId:
+    """A new id for a book of the sample household, which says which sample it is (1 to 255)."""
+    return BookId(f"{ids.new()[:-12]}{_SAMPLE}{number:02x}")
+
+
+def sample_number(book: BookId) -> int | None:
+    """Which sample a book's id says that it is; None for a book of a person's."""
+    return int(book[-2:], 16) if book[-12:-2] == _SAMPLE else None
+
 
 def open_book(
     bus: CommandBus,
@@ -23,15 +38,16 @@ def open_book(
     base: str,
     time_zone: str,
     then: Sequence[BookCommand] = (),
+    book: BookId | None = None,
 ) -> Future[Answer]:
     """Open a book under a name that no other book has, with what `then` happens to it, whole or not at all.
 
-    Its key is made first, and unmade where the book was surely not opened: a key that nothing uses does no harm, a
-    book without its key is lost.
+    `book`: the new id it gets, where that is to say something; else one that says nothing. Its key is made first, and
+    unmade where the book was surely not opened: a key that nothing uses does no harm, a book without its key is lost.
     """
     if time_zone not in available_timezones():
         raise Rejected("time_zone_unknown", time_zone=time_zone[:100])
-    book = BookId(ids.new())
+    book = book or BookId(ids.new())
     bus.keys.create(book)
 
     def unmake_key(answer: Future[Answer]) -> None:

@@ -290,13 +290,13 @@ class Committer:
             counts.append(len(made))
         if overlay is not draft.overlay:
             fold(overlay)
-        claims = claims_of(job.book, [event for _, event in events], self._name_fingerprint)
+        claims = claims_of(job.book, [event for _, event in events], self._installation_fingerprint)
         unit = Unit(job.book, draft.version, tuple(events), job.asked, claims)
         draft.version += len(events)
         return _Decided(job, unit, counts)
 
-    def _name_fingerprint(self, name: str) -> str:
-        return self._keys.fingerprint(BOOK_NAMES, name)
+    def _installation_fingerprint(self, text: str) -> str:
+        return self._keys.fingerprint(BOOK_NAMES, text)
 
     # Committing
 

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar, cast
 from domain.book import Book
 from domain.budgets import Budgets
 from domain.ledger import Ledger
+from domain.rules import Rules
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -104,7 +105,7 @@ class Layer(MutableMapping[K, V]):
         self.returned = set()
 
 
-_ROOMS: Mapping[str, type[Any]] = {"ledger": Ledger, "budgets": Budgets}
+_ROOMS: Mapping[str, type[Any]] = {"ledger": Ledger, "budgets": Budgets, "rules": Rules}
 """The parts of a book's state; every other field of `Book` is a flat map itself."""
 
 

@@ -5,13 +5,15 @@ Each port has one contract suite in `tests/contract`, run on every implementatio
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from domain.book import Book, BookEvent, BookId
 from domain.errors import Rejected
+from domain.ledger import AccountId, Posting, TransactionId
 from domain.recorded import Recorded
 
 
@@ -207,6 +209,34 @@ class EventStore(EventReader, Protocol):
 
     def held(self, scope: str, fingerprints: Iterable[str]) -> dict[str, str]:
         """Which of these reservations are taken, and by which holder; a tombstone's holder is the empty string."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StandingEntry:
+    """A transaction that stands, with its words. A merged account is named as what it became part of."""
+
+    transaction: TransactionId
+    date: date
+    postings: tuple[Posting, ...]
+    payee: str
+    memo: str
+
+
+class Words(Protocol):
+    """What people and banks wrote of standing transactions: a book's state keeps no words, a read model does."""
+
+    def of(self, book: BookId, transactions: Collection[TransactionId]) -> Mapping[TransactionId, tuple[str, str]]:
+        """Payee and memo of those of the transactions that stand, as far as the read model knows."""
+        ...
+
+    def standing_on(
+        self, book: BookId, accounts: Collection[AccountId], min_version: int
+    ) -> AbstractContextManager[Iterator[StandingEntry]]:
+        """The standing transactions that post to one of the accounts, each once and in no order, as the book was at
+        `min_version` or later. Raises `min_version_not_reached` where the read model stays behind, and
+        `projection_parked`.
+        """
         ...
 
 

@@ -10,7 +10,7 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import NewType, assert_never
 
-from domain import budgets, prices
+from domain import budgets, prices, rules
 from domain.budgets import BudgetChanged, BudgetEnded, Budgets, BudgetSet, ChangeBudget, EndBudget, SetBudget
 from domain.errors import Rejected
 from domain.ledger import (
@@ -71,6 +71,7 @@ from domain.ledger import (
 from domain.ledger.accounts import undeclared
 from domain.prices import PriceRecorded, RecordPrice
 from domain.private import check_id, check_text, private
+from domain.rules import RemoveRule, RuleRemoved, Rules, RuleSet, SetRule
 
 BookId = NewType("BookId", str)
 
@@ -125,9 +126,29 @@ class BookErased:
     reason: str = private()
 
 
-BookCommand = OpenBook | RenameBook | EraseBook | LedgerCommand | SetBudget | ChangeBudget | EndBudget | RecordPrice
+BookCommand = (
+    OpenBook
+    | RenameBook
+    | EraseBook
+    | LedgerCommand
+    | SetBudget
+    | ChangeBudget
+    | EndBudget
+    | RecordPrice
+    | SetRule
+    | RemoveRule
+)
 BookEvent = (
-    BookOpened | BookRenamed | BookErased | LedgerEvent | BudgetSet | BudgetChanged | BudgetEnded | PriceRecorded
+    BookOpened
+    | BookRenamed
+    | BookErased
+    | LedgerEvent
+    | BudgetSet
+    | BudgetChanged
+    | BudgetEnded
+    | PriceRecorded
+    | RuleSet
+    | RuleRemoved
 )
 
 
@@ -142,6 +163,7 @@ class Book:
     """Single facts: `book` (its id), `base`, `time_zone`, `name`, `erased`."""
     ledger: Ledger = field(default_factory=Ledger)
     budgets: Budgets = field(default_factory=Budgets)
+    rules: Rules = field(default_factory=Rules)
 
 
 # Decisions
@@ -181,6 +203,8 @@ def decide(book: Book, command: BookCommand) -> list[BookEvent]:
             return [*budgets.decide(book.budgets, book.ledger, command)]
         case RecordPrice():
             return [*prices.decide(book.ledger, command)]
+        case SetRule() | RemoveRule():
+            return [*rules.decide(book.rules, book.ledger, command)]
         case _:
             assert_never(command)
 
@@ -198,12 +222,17 @@ def evolve(book: Book, event: BookEvent) -> None:
             evolve_account(book.ledger, event)
         case BalanceAsserted() | AssertionWithdrawn() | PeriodClosed():
             evolve_reconciling(book.ledger, event)
-        case ImportCommitted() | ImportUndone() | AccountRecognized():
+        case ImportUndone():
+            evolve_importing(book.ledger, event)
+            budgets.evolve_undone(book.budgets, event)
+        case ImportCommitted() | AccountRecognized():
             evolve_importing(book.ledger, event)
         case BudgetSet() | BudgetChanged() | BudgetEnded():
             budgets.evolve(book.budgets, event)
         case PriceRecorded():
             pass  # prices are for readers; no decision rests on one
+        case RuleSet() | RuleRemoved():
+            rules.evolve(book.rules, event)
         case BookOpened(book_id, base, time_zone, name):
             book.facts["book"] = book_id
             book.facts["base"] = base
@@ -221,7 +250,7 @@ def _forget(book: Book) -> None:
     """Keep nothing of an erased book but that it was: no text outlives its key in memory, and a replay comes to the
     same.
     """
-    for room in (book.ledger, book.budgets):
+    for room in (book.ledger, book.budgets, book.rules):
         for name in type(room).__slots__:
             getattr(room, name).clear()
     book.facts.pop("name", None)

@@ -1,19 +1,19 @@
 """Budgets: how much a category and its children may take in a month, a year or a period of one's own.
 
 A budget never stops a spending; what was spent, and what is left, is the projection's answer. A refund is a negative
-expense on its own date and nets the category.
+expense on its own date and nets the category. What an import said of budgets goes when it is undone.
 """
 
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import NewType, assert_never
 
 from domain.errors import Rejected
-from domain.ledger import FIRST_DAY, LAST_DAY, AccountId, CommodityDeclared, Ledger
+from domain.ledger import FIRST_DAY, LAST_DAY, AccountId, CommodityDeclared, ImportId, ImportUndone, Ledger
 from domain.ledger.accounts import known_account, undeclared, unit_of
 from domain.money import MAX_AMOUNT_MINOR, Amount, at_scale_of
 from domain.private import check_id, check_text, private
@@ -53,6 +53,7 @@ class SetBudget:
     limit: Amount
     period: Period
     name: str = ""
+    import_id: ImportId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +63,20 @@ class ChangeBudget:
     budget: BudgetId
     limit: Amount
     valid_from: date
+    import_id: ImportId | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EndBudget:
-    """The last period is the one that `on` lies in."""
+    """The last period is the one that `on` lies in.
+
+    A file that tells a budget otherwise than before may also change one that has ended, or end it on the day before it
+    starts: then it has no period.
+    """
 
     budget: BudgetId
     on: date
+    import_id: ImportId | None = None
 
 
 # Events
@@ -82,6 +89,7 @@ class BudgetSet:
     limit: Amount
     period: Period
     name: str = private()
+    import_id: ImportId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +97,14 @@ class BudgetChanged:
     budget: BudgetId
     limit: Amount
     valid_from: date
+    import_id: ImportId | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetEnded:
     budget: BudgetId
     on: date
+    import_id: ImportId | None = None
 
 
 BudgetCommand = SetBudget | ChangeBudget | EndBudget
@@ -106,10 +116,24 @@ BudgetEvent = BudgetSet | BudgetChanged | BudgetEnded
 
 @dataclass(frozen=True, slots=True)
 class Budget:
+    """`limits` and `ends` are all that was said of them, in that order, each with the import that said it: a limit, in
+    minor units, with the day from which it is valid.
+    """
+
     account: AccountId
     commodity: str
     period: Period
-    ended_on: date | None = None
+    limits: tuple[tuple[date, int, ImportId | None], ...]
+    ends: tuple[tuple[date, ImportId | None], ...] = ()
+
+    @property
+    def ended_on(self) -> date | None:
+        return self.ends[-1][0] if self.ends else None
+
+    @property
+    def import_id(self) -> ImportId | None:
+        """The import that set it."""
+        return self.limits[0][2]
 
 
 @dataclass(slots=True)
@@ -124,33 +148,53 @@ def decide(budgets: Budgets, ledger: Ledger, command: BudgetCommand) -> list[Bud
     match command:
         case SetBudget():
             return _set(budgets, ledger, command)
-        case ChangeBudget(budget, limit, valid_from):
-            standing = _standing(budgets, budget)
+        case ChangeBudget(budget, limit, valid_from, import_id):
+            standing = _standing(budgets, budget, import_id)
             _check_day(valid_from)
             if limit.commodity.code != standing.commodity:
                 raise Rejected("budget_in_another_commodity", expected=standing.commodity)
-            return [BudgetChanged(budget, _limit(ledger, limit), valid_from)]
-        case EndBudget(budget, on):
-            standing = _standing(budgets, budget)
-            _check_day(on)
-            if on < standing.period.start:
-                raise Rejected("budget_ends_before_start", start=standing.period.start)
-            return [BudgetEnded(budget, on)]
+            return [BudgetChanged(budget, _limit(ledger, limit), valid_from, import_id)]
+        case EndBudget(budget, on, import_id):
+            standing = _standing(budgets, budget, import_id)
+            if import_id is None or on != day_before(standing.period.start):
+                _check_day(on)
+                if on < standing.period.start:
+                    raise Rejected("budget_ends_before_start", start=standing.period.start)
+            return [BudgetEnded(budget, on, import_id)]
         case _:
             assert_never(command)
 
 
 def evolve(budgets: Budgets, event: BudgetEvent) -> None:
     match event:
-        case BudgetSet(budget, account, limit, period):
-            budgets.standing[budget] = Budget(account, limit.commodity.code, period)
-        case BudgetChanged():
-            pass  # the limit's history is the reader's; no decision rests on it
-        case BudgetEnded(budget, on):
+        case BudgetSet(budget, account, limit, period, import_id=import_id):
+            limits = ((period.start, limit.minor, import_id),)
+            budgets.standing[budget] = Budget(account, limit.commodity.code, period, limits)
+        case BudgetChanged(budget, limit, valid_from, import_id):
             old = budgets.standing[budget]
-            budgets.standing[budget] = Budget(old.account, old.commodity, old.period, on)
+            limits = (*old.limits, (valid_from, limit.minor, import_id))
+            budgets.standing[budget] = replace(old, limits=limits)
+        case BudgetEnded(budget, on, import_id):
+            old = budgets.standing[budget]
+            budgets.standing[budget] = replace(old, ends=(*old.ends, (on, import_id)))
         case _:
             assert_never(event)
+
+
+def evolve_undone(budgets: Budgets, event: ImportUndone) -> None:
+    """Forget what an import said: its budgets, and its limits and ends of others'."""
+    for budget, old in list(budgets.standing.items()):
+        if old.import_id == event.import_id:
+            del budgets.standing[budget]
+            continue
+        limits = tuple([said for said in old.limits if said[2] != event.import_id])
+        ends = tuple([said for said in old.ends if said[1] != event.import_id])
+        if (limits, ends) != (old.limits, old.ends):
+            budgets.standing[budget] = replace(old, limits=limits, ends=ends)
+
+
+def day_before(day: date) -> date:
+    return day - timedelta(days=1)
 
 
 def period_of(period: Period, day: date) -> tuple[date, date]:
@@ -182,6 +226,7 @@ def month_later(day: date, months: int) -> date:
 
 def _set(budgets: Budgets, ledger: Ledger, command: SetBudget) -> list[BudgetEvent | CommodityDeclared]:
     check_id("budget", command.budget)
+    check_id("import_id", command.import_id)
     if command.budget in budgets.standing:
         raise Rejected("budget_id_used", budget=command.budget)
     account = known_account(ledger, command.account)
@@ -193,7 +238,10 @@ def _set(budgets: Budgets, ledger: Ledger, command: SetBudget) -> list[BudgetEve
     check_text("name", command.name)
     declared = undeclared(ledger, [command.limit.commodity.code])
     limit = _limit(ledger, command.limit)
-    return [*declared, BudgetSet(command.budget, command.account, limit, command.period, command.name)]
+    return [
+        *declared,
+        BudgetSet(command.budget, command.account, limit, command.period, command.name, command.import_id),
+    ]
 
 
 def _limit(ledger: Ledger, limit: Amount) -> Amount:
@@ -203,11 +251,12 @@ def _limit(ledger: Ledger, limit: Amount) -> Amount:
     return exact
 
 
-def _standing(budgets: Budgets, budget: BudgetId) -> Budget:
+def _standing(budgets: Budgets, budget: BudgetId, import_id: ImportId | None) -> Budget:
+    check_id("import_id", import_id)
     standing = budgets.standing.get(budget)
     if standing is None:
         raise Rejected("budget_unknown", budget=budget)
-    if standing.ended_on is not None:
+    if standing.ended_on is not None and import_id is None:
         raise Rejected("budget_ended", budget=budget, on=standing.ended_on)
     return standing
 

@@ -27,6 +27,7 @@ SENTENCES: dict[str, str] = {
     "account_name_used": "There is an account {name} already. Choose another name.",
     "account_needed": "Statement {statement} of the file does not tell its account's number. Say which account it "
     "belongs to.",
+    "account_not_a_category": "{account} is no category. Choose one of the Income or Expenses accounts.",
     "account_not_empty": "The account {account} still holds something. Move its balance to another account first.",
     "account_not_for_ledgers": "The file is a whole ledger with accounts of its own. Import it without naming "
     "{account}.",
@@ -37,6 +38,8 @@ SENTENCES: dict[str, str] = {
     "account_unknown": "There is no account {account} in this book. Open it first, or correct the name or id.",
     "account_used_later": "The account {account} has transactions after {on}. Close it on a later day.",
     "accounts_not_mergeable": "{account} cannot become part of {into}. Only two Income or two Expenses accounts merge.",
+    "accrued_interest_not_booked": "The trade has interest accrued until its day, which the broker's total does not "
+    "have inside. Record the trade yourself.",
     "address_not_free": "Nothing can be served at {host}, port {port}: it is taken. Choose another --port.",
     "agreement_unknown": "The file does not tell the bank's balance, so whether the books agree with it is not known.",
     "agrees_with_bank": "The books agree with the bank: {account} holds {held} on {date}.",
@@ -81,6 +84,7 @@ SENTENCES: dict[str, str] = {
     "budget_needs_category": "{account} is no category. A budget needs an Income or Expenses account.",
     "budget_unknown": "There is no budget {budget} in this book. See the list of budgets for ids.",
     "busy": "More is waiting than the queue holds. Ask the same again after {retry_after_s} s.",
+    "changed_meanwhile": "What this rests on is being changed again and again. Ask the same again in a moment.",
     "claim_taken": "Something in this request is here already, under another transaction. Ask for a new preview.",
     "clock_ahead": "This machine's clock differs too much from the database's. Set the clocks right.",
     "clock_behind": "The clock is behind what this book has recorded. Set the clock right.",
@@ -102,6 +106,8 @@ SENTENCES: dict[str, str] = {
     "event_too_large": "The transaction takes more than {limit_bytes} bytes. Shorten its texts, or split it.",
     "event_unreadable": "Version {version} of the book cannot be read: {reason}. Where a newer release wrote it, "
     "update Finshift; where it is damaged, restore the books from a backup.",
+    "expense_direction_unclear": "The row is an expense with a positive amount, which could be money spent or given "
+    "back. Record it yourself.",
     "export_is_whole": "The event log is exported whole, up to its end. Leave --known-on out.",
     "file_exists": "There is something at {file} already. Choose another name, or replace a plain file by --overwrite.",
     "file_not_readable": "{file} cannot be read: {reason}. Check its name and permissions.",
@@ -111,6 +117,8 @@ SENTENCES: dict[str, str] = {
     "'finshift[{extra}]'.",
     "format_not_found": "The file is in none of the formats that can be read: {formats}.",
     "format_unknown": "There is no format {format}. There are: {formats}.",
+    "holdings_not_opened": "The file lists {count} holdings without what they cost: {holdings}. Only what its rows "
+    "move is imported; enter older holdings with their cost yourself.",
     "host_refused": "This server answers under the names of this machine only, not under {host}. Use the address that "
     "it printed when it started.",
     "id_not_valid": "{field} is not an id: an id is 1 to {limit} letters A to Z, digits and hyphens.",
@@ -128,8 +136,11 @@ SENTENCES: dict[str, str] = {
     "import_too_large": "The file is larger than {limit} bytes. Split it.",
     "import_too_many_rows": "The file has more than {limit} rows. Split it by dates.",
     "import_unknown": "There is no import {import_id} to undo or commit in this book. See the list of imports.",
+    "income_with_withholding": "Tax was withheld from this income, and the file does not tell whether its amount is "
+    "before or after. Record it yourself.",
     "internal_error": "Something went wrong on the server, and its log has the details under {request}. Whether the "
     "command was carried out is told by the same request with the same idempotency key.",
+    "investment_row_unknown": "The broker's row is a {element}, which is not known here. Record what it did yourself.",
     "keys_missing": "The key file of this store is not there, or is another or an older one. Put the newest back from "
     "its own backup; without it no name, payee or memo can be read.",
     "label_not_valid": "{label} cannot stand among {field}: a label is 1 to 100 printable characters.",
@@ -145,11 +156,14 @@ SENTENCES: dict[str, str] = {
     "min_version_beyond_end": "The book ends at version {end}, and {min_version} does not exist yet. Ask for a version "
     "that a command answered with.",
     "min_version_not_reached": "The read models have reached version {reached} of {min_version}. Ask again shortly.",
+    "moved_within_account": "The row moves something between parts of the same account, so that nothing changes.",
     "not_json": "The request is not JSON: {reason}. Send JSON in UTF-8.",
     "ofx_not_well_formed": "The file is no proper OFX at {element}. Download it again.",
     "ofx_without_statement": "The file has no statement of a bank account or card. Download another kind of export.",
     "opening_account_missing": "The book has no account {name}. Open it, or rename it back, first.",
     "opening_needs_asset_or_liability": "{account} has no opening balance. Only Assets and Liabilities accounts have.",
+    "option_closure_not_booked": "An option ended, and the file does not tell what it had cost. Record its end "
+    "yourself.",
     "origin_refused": "A page from {origin} may not send commands here. Use the page that this server shows.",
     "original_still_open": "The transaction {transaction} is in no closed period. Amend or void it instead.",
     "outcome_unknown": "Whether this was recorded is not known yet. Send the same again with the same idempotency key.",
@@ -182,6 +196,8 @@ SENTENCES: dict[str, str] = {
     "and what begins like it) and start again: they are folded anew from the events.",
     "read_models_unavailable": "The read models cannot be read right now. Ask again after {retry_after_s} s.",
     "request_not_valid": "The request could not be read: {reason}.",
+    "return_of_capital_not_booked": "Capital was returned: it lowers what a holding cost, and the file does not tell "
+    "which lots. Record it yourself.",
     "row_amount_not_valid": "Row {row} has no amount that can be read: {text}. Correct the file; nothing of it was "
     "imported.",
     "row_date_not_valid": "The row has no date that can be read.",
@@ -192,11 +208,28 @@ SENTENCES: dict[str, str] = {
     "row_moves_nothing": "The row moves no money.",
     "row_new": "The row is new.",
     "row_of_investment": "The row is of an investment account, which cannot be imported yet.",
+    "row_pending": "The bank has announced the row and not booked it yet. It comes with a later file.",
     "row_skipped": "The row was left out by your choice.",
     "row_twice_in_file": "The row stands in another statement of the same file.",
     "row_unknown": "The file has no row {row} to leave out.",
+    "rule_amount_incomplete": "A rule's sizes need their commodity, and a commodity needs a size: at_least, at_most or "
+    "both. Give both or neither.",
+    "rule_amount_negative": "{amount} has a sign, and a rule compares sizes. Write it without, and say by the "
+    "direction whether money comes in or goes out.",
+    "rule_range_empty": "No movement is at least {at_least} and at most {at_most}. Correct one of them.",
+    "rule_text_without_words": "There is no word to look for in {field}. Write letters or digits, or leave it out.",
+    "rule_unknown": "There is no rule {rule} in this book. See the list of rules for ids.",
+    "rule_without_condition": "The rule would fit everything. Give it a payee, a memo, an account, a direction or a "
+    "size.",
+    "sale_without_lots": "The row is new. The file does not tell which lots were sold, so that the sale tells no gain "
+    "until you say what they cost.",
     "scale_below_currency": "{commodity} is a currency of {scale} decimal places (ISO 4217). Declare at least as many.",
     "scale_out_of_range": "A commodity has 0 to {limit} decimal places, not {scale}.",
+    "security_transfer_not_booked": "A security came or went without money, and the file does not tell what it cost. "
+    "Record it with its cost yourself.",
+    "short_trade_not_booked": "The trade opens or closes a short position, whose cost is known only when it ends. "
+    "Record it yourself.",
+    "split_not_booked": "A security was split: its units change and their cost does not. Record the split yourself.",
     "statement_without_currency": "Statement {statement} of the file does not tell its currency. Name an account that "
     "takes one.",
     "store_busy": "The store is in use by something slow. Ask the same again after {retry_after_s} s.",
@@ -216,10 +249,22 @@ SENTENCES: dict[str, str] = {
     "too_many_labels": "A transaction has at most {limit} {field}.",
     "too_many_periods": "The span has more than {limit} periods. Ask for a shorter span or longer periods.",
     "too_many_postings": "A transaction has at most {limit} postings, and this one has {count}. Split it.",
+    "too_many_rules": "A book has at most {limit} rules. Remove one, or let one look for less.",
     "too_many_search_words": "A search has at most {limit} words.",
     "total_in_same_commodity": "A cost or price of {commodity} cannot be in {commodity} itself. Give another one.",
     "total_signed_otherwise": "The total {total} has another sign than the amount {amount}. Give both the same sign.",
+    "trade_direction_unclear": "The trade's units and total have signs that do not fit each other. Look it up at the "
+    "broker and record it yourself.",
+    "trade_reversed": "The row takes back an earlier trade. Void that one yourself.",
+    "trade_without_security": "The trade does not tell which security was traded. Look it up at the broker and record "
+    "it yourself.",
+    "trade_without_total": "The trade does not tell what it cost or brought. Look it up at the broker and record it "
+    "yourself.",
+    "trade_without_units": "The trade does not tell how many units moved. Look it up at the broker and record it "
+    "yourself.",
     "transaction_id_used": "A transaction with the id {transaction} exists already. Leave the id to the server.",
+    "transaction_not_of_one_category": "The transaction stands on {count} categories, and not on one. Amend it to say "
+    "which of its postings is meant.",
     "transaction_not_standing": "There is no transaction {transaction} that can still change: it is unknown, voided, "
     "or in a closed period. A closed period takes a dated correction.",
     "transaction_reconciled": "The transaction is part of a confirmed balance of {account}. Take that confirmation "

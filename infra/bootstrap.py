@@ -25,6 +25,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
     """Everything a door may use, on what the settings name; closed in the reverse order, finishing what was taken."""
     from api.parts import Parts
     from commands.bus import CommandBus
+    from commands.categorizing import CategorizingService
     from commands.imports import ImportService
     from commands.ports import StoreUnavailable
     from infra.clock import FixedClock, SystemClock, TimeOrderedIds
@@ -33,6 +34,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
     from infra.read_models import open_read_models
     from infra.snapshots import SqlSnapshots
     from infra.store import SqlEventStore
+    from infra.words import RegisterWords
     from projections import READ_MODELS
     from streams.heads import positions
     from streams.runner import ProjectionRunner
@@ -56,6 +58,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
         snapshots = SqlSnapshots(store.writing, store.reading, keys)
         bus = CommandBus(store, keys, snapshots)
         opened.callback(bus.close)
+        words = RegisterWords(runner, read_models.read)
         pending = SqlPendingImports(store.writing, store.reading)
         imports = ImportService(bus, store, keys, ids, clock, pending)
         yield Parts(
@@ -67,6 +70,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
             runner=runner,
             read=read_models.read,
             imports=imports,
+            categorizing=CategorizingService(bus, store, ids, words),
             principal=LOCAL_OWNER,
             settings=settings,
         )

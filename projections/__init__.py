@@ -5,7 +5,17 @@
 
 from __future__ import annotations
 
-from projections import accounts, balances, budgets, cash_flow, imports, net_worth, register, timeline
+from projections import accounts, balances, budgets, cash_flow, imports, net_worth, register, rules, timeline
 from projections.readmodel import ReadModel
 
-READ_MODELS: tuple[ReadModel, ...] = (accounts, timeline, balances, register, net_worth, cash_flow, budgets, imports)
+READ_MODELS: tuple[ReadModel, ...] = (
+    accounts,
+    timeline,
+    balances,
+    register,
+    net_worth,
+    cash_flow,
+    budgets,
+    imports,
+    rules,
+)

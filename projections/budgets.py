@@ -16,7 +16,7 @@ from sqlalchemy import BigInteger, Column, Connection, Date, Integer, MetaData, 
 
 from domain.book import BookId
 from domain.budgets import BudgetChanged, BudgetEnded, BudgetId, BudgetSet, Every, Period, period_of
-from domain.ledger import FIRST_DAY, LAST_DAY, AccountId, AccountOpened, AccountRenamed
+from domain.ledger import FIRST_DAY, LAST_DAY, AccountId, AccountOpened, AccountRenamed, ImportUndone
 from domain.money import Amount, commodity, round_half_up
 from domain.recorded import Recorded
 from projections.chart import BookChart, Chart
@@ -24,7 +24,7 @@ from projections.reading import read
 from projections.readmodel import NEVER, CText, insert_in_bulk
 from projections.sums import Step, Sums
 
-NAME, VERSION = "budgets", 1
+NAME, VERSION = "budgets", 2
 
 PACE_AFTER_DAYS = 7
 PACE_AFTER_TRANSACTIONS = 3
@@ -58,9 +58,19 @@ said = Table(
     Column("each", SmallInteger),
     Column("start", Date),
     Column("name", CText),
+    Column("import_id", CText),
     sqlite_with_rowid=False,
 )
 """What each event said of a budget; what is null it did not speak of, and a setting has an account."""
+undone = Table(
+    f"{NAME}_v{VERSION}_undone",
+    metadata,
+    Column("book_number", BigInteger, primary_key=True, autoincrement=False),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("import_id", CText, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""The imports that were undone: nothing that they said of budgets stands from then on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +111,14 @@ def apply(connection: Connection, batch: Sequence[Recorded]) -> None:
     numbers = sums.apply(connection, batch)
     budgets_new: list[dict[str, Any]] = []
     names_new: list[dict[str, Any]] = []
+    undone_new: list[dict[str, Any]] = []
     for recorded in read(batch).others:
         place = {"book_number": numbers[recorded.book], "version": recorded.version}
         match recorded.event:
             case AccountOpened() | AccountRenamed() as event:
                 if not isinstance(event, AccountOpened) or event.kind.is_category:
                     names_new.append(place | {"account": event.account, "name": event.name})
-            case BudgetSet(budget, account, limit, period, name):
+            case BudgetSet(budget, account, limit, period, name, import_id):
                 budgets_new.append(
                     place
                     | _said(
@@ -121,15 +132,20 @@ def apply(connection: Connection, batch: Sequence[Recorded]) -> None:
                         each=period.count,
                         start=period.start,
                         name=name,
+                        import_id=import_id,
                     )
                 )
-            case BudgetChanged(budget, limit, valid_from):
-                budgets_new.append(place | _said(budget, limit_minor=limit.minor, valid_from=valid_from))
-            case BudgetEnded(budget, on):
-                budgets_new.append(place | _said(budget, ended_on=on))
+            case BudgetChanged(budget, limit, valid_from, import_id):
+                changed = _said(budget, limit_minor=limit.minor, valid_from=valid_from, import_id=import_id)
+                budgets_new.append(place | changed)
+            case BudgetEnded(budget, on, import_id):
+                budgets_new.append(place | _said(budget, ended_on=on, import_id=import_id))
+            case ImportUndone(import_id):
+                undone_new.append(place | {"import_id": import_id})
             case _:
                 pass
     insert_in_bulk(connection, said, budgets_new)
+    insert_in_bulk(connection, undone, undone_new)
     insert_in_bulk(connection, names_said, names_new)
 
 
@@ -140,7 +156,7 @@ def _said(budget: BudgetId, **values: object) -> dict[str, Any]:
 
 def purge(connection: Connection, book: BookId) -> None:
     """Remove a book's budgets, and what was spent of them."""
-    chart.purge(connection, book, (sums.months, sums.changes, names_said, said))
+    chart.purge(connection, book, (sums.months, sums.changes, names_said, said, undone))
 
 
 # Asking
@@ -274,9 +290,14 @@ def _are_enough(
 
 def _standing(connection: Connection, number: int, known: int | None) -> dict[BudgetId, _Budget]:
     """Every budget as known, by id, in the order they were set."""
-    told = select(said).where(said.c.book_number == number, said.c.version <= (NEVER if known is None else known))
+    until = NEVER if known is None else known
+    told = select(said).where(said.c.book_number == number, said.c.version <= until)
+    gone = select(undone.c.import_id).where(undone.c.book_number == number, undone.c.version <= until)
+    undone_imports = set(connection.scalars(gone))
     found: dict[BudgetId, _Budget] = {}
     for row in connection.execute(told.order_by(said.c.version)):
+        if row.import_id in undone_imports or (row.account is None and row.budget not in found):
+            continue
         if row.account is not None:
             period = Period(Every(row.every), row.each, row.start)
             found[row.budget] = _Budget(row.account, row.commodity, row.scale, period, row.name, [])

@@ -8,7 +8,7 @@ of it gives the same rows.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, Column, Connection, Index, Integer, MetaData, Table, delete, select
@@ -155,6 +155,12 @@ class Chart:
             select(self.accounts.c.number, self.accounts.c.account).where(self.accounts.c.book_number == number)
         )
         return BookChart(number, {n: stands_in.get(account, account) for n, account in accounts}, stands_in)
+
+    def numbers_of_kinds(self, connection: Connection, number: int, kinds: Collection[Kind]) -> set[int]:
+        """The numbers of the accounts of these kinds in the book with the number `number`."""
+        columns = self.accounts.c
+        wanted = columns.kind.in_([kind.value for kind in kinds])
+        return set(connection.scalars(select(columns.number).where(columns.book_number == number, wanted)))
 
     def purge(self, connection: Connection, book: BookId, tables: Sequence[Table]) -> None:
         """Remove the book from the chart, and its rows from `tables`, which carry its number as `book_number`."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, delete, select
 
 from domain.book import BookId
@@ -19,7 +20,7 @@ from domain.recorded import Recorded
 from projections.reading import read
 from projections.readmodel import NEVER, CText, insert_in_bulk
 
-NAME, VERSION = "imports", 1
+NAME, VERSION = "imports", 2
 
 metadata = MetaData()
 said_of_imports = Table(
@@ -34,16 +35,19 @@ said_of_imports = Table(
     Column("file_name", CText),
     Column("recorded", Integer),
     Column("skipped", Integer),
+    Column("joined", Integer),
+    Column("opening_unknown", CText),
     sqlite_with_rowid=False,
 )
-"""A commit has a format; a row without one takes its import back."""
+"""A commit has a format; a row without one takes its import back. `opening_unknown`: ids as a JSON array."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportRow:
     """An import of a book: the version that concluded it, and the one that took it back (None: it stands).
 
-    `account` is None where the file brought several, or accounts of its own. `recorded` and `skipped` count rows.
+    `account` is None where the file brought several, or accounts of its own. `recorded`, `joined` and `skipped` count
+    rows. `opening_unknown`: accounts that the file was the first of, without telling what they held.
     """
 
     import_id: ImportId
@@ -54,6 +58,8 @@ class ImportRow:
     file_name: str
     recorded: int
     skipped: int
+    joined: int
+    opening_unknown: tuple[AccountId, ...]
     undone: int | None
 
 
@@ -62,9 +68,17 @@ def apply(connection: Connection, batch: Sequence[Recorded]) -> None:
     said: list[dict[str, Any]] = []
     for recorded in read(batch).others:
         match recorded.event:
-            case ImportCommitted(import_id, format, account, count, skipped, file_name):
-                facts = {"format": format, "account": account, "file_name": file_name}
-                said.append(_said(recorded, import_id, facts | {"recorded": count, "skipped": skipped}))
+            case ImportCommitted() as told:
+                facts = {
+                    "format": told.format,
+                    "account": told.account,
+                    "file_name": told.file_name,
+                    "recorded": told.recorded,
+                    "skipped": told.skipped,
+                    "joined": told.joined or 0,
+                    "opening_unknown": orjson.dumps(told.opening_unknown or ()).decode(),
+                }
+                said.append(_said(recorded, told.import_id, facts))
             case ImportUndone(import_id, _):
                 said.append(_said(recorded, import_id, {}))
             case _:
@@ -108,7 +122,15 @@ def imports(connection: Connection, book: BookId, known: int | None = None) -> l
                 row.file_name,
                 row.recorded,
                 row.skipped,
+                row.joined,
+                tuple([AccountId(account) for account in orjson.loads(row.opening_unknown)]),
                 None,
             )
         )
     return found
+
+
+def opening_unknown(connection: Connection, book: BookId, known: int | None = None) -> list[AccountId]:
+    """The accounts of which a standing import says that nobody told what they held before it, each once."""
+    standing = [row for row in imports(connection, book, known) if row.undone is None]
+    return list(dict.fromkeys(account for row in standing for account in row.opening_unknown))

@@ -13,8 +13,56 @@ from operator import is_
 from typing import NamedTuple
 
 from domain.book import BookId
-from domain.ledger import AccountId, Posting, TransactionAmended, TransactionRecorded, TransactionVoided
+from domain.ledger import (
+    AccountId,
+    Posting,
+    TransactionAmended,
+    TransactionCategorized,
+    TransactionId,
+    TransactionJoined,
+    TransactionParted,
+    TransactionRecorded,
+    TransactionVoided,
+)
 from domain.recorded import Recorded
+
+
+class Standing(NamedTuple):
+    """What an event leaves standing of a transaction, or took back of it."""
+
+    day: date
+    postings: tuple[Posting, ...]
+
+
+class Change(NamedTuple):
+    """What one event made of a transaction: `was` is taken back, `becomes` stands from now on; None for nothing."""
+
+    transaction: TransactionId
+    was: Standing | None
+    becomes: Standing | None
+
+
+def change_of(event: object) -> Change | None:
+    """What an event changes of a transaction; None where it moves nothing: it speaks of something else, or a row
+    joined what told the same already.
+    """
+    match event:
+        case TransactionRecorded():
+            return Change(event.transaction, None, Standing(event.date, event.postings))
+        case TransactionVoided():
+            return Change(event.transaction, Standing(event.was_date, event.was_postings), None)
+        case TransactionAmended():
+            # Though day and postings may be as they were: the words are new.
+            was, becomes = Standing(event.was_date, event.was_postings), Standing(event.date, event.postings)
+            return Change(event.transaction, was, becomes)
+        case TransactionJoined() | TransactionParted():
+            was, becomes = Standing(event.was_date, event.was_postings), Standing(event.date, event.postings)
+            return None if was == becomes else Change(event.transaction, was, becomes)
+        case TransactionCategorized():
+            was, becomes = Standing(event.date, event.was_postings), Standing(event.date, event.postings)
+            return Change(event.transaction, was, becomes)
+        case _:
+            return None
 
 
 class Move(NamedTuple):
@@ -34,11 +82,12 @@ class Move(NamedTuple):
 
 @dataclass(slots=True)
 class Reading:
-    """`firsts`: of each book the position of its first event here; `posted`: the accounts that money moved on;
-    `others`: the events that move none.
+    """`firsts`: of each book the position of its first event here; `changes`: the events that change a transaction;
+    `posted`: the accounts that money moved on; `others`: the events that move none.
     """
 
     firsts: dict[BookId, int] = field(default_factory=dict)
+    changes: list[tuple[Recorded, Change]] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
     posted: set[AccountId] = field(default_factory=set)
     others: list[Recorded] = field(default_factory=list)
@@ -73,19 +122,16 @@ def _read(batch: Sequence[Recorded]) -> Reading:
         book = recorded.book
         if book not in firsts:
             firsts[book] = recorded.position
-        event = recorded.event
-        if isinstance(event, TransactionRecorded):
-            day, month = _texts(days, event.date)
-            moves.append(Move(book, recorded.version, 1, day, month, _amounts(event.postings, 1, reading.posted)))
-        elif isinstance(event, TransactionAmended | TransactionVoided):
-            day, month = _texts(days, event.was_date)
-            taken = _amounts(event.was_postings, -1, reading.posted)
-            moves.append(Move(book, recorded.version, -1, day, month, taken))
-            if isinstance(event, TransactionAmended):
-                day, month = _texts(days, event.date)
-                moves.append(Move(book, recorded.version, 1, day, month, _amounts(event.postings, 1, reading.posted)))
-        else:
+        change = change_of(recorded.event)
+        if change is None:
             reading.others.append(recorded)
+            continue
+        reading.changes.append((recorded, change))
+        for sign, standing in ((-1, change.was), (1, change.becomes)):
+            if standing is not None:
+                day, month = _texts(days, standing.day)
+                amounts = _amounts(standing.postings, sign, reading.posted)
+                moves.append(Move(book, recorded.version, sign, day, month, amounts))
     return reading
 
 

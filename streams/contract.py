@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from domain import book, budgets, ledger, prices
+from domain import book, budgets, ledger, prices, rules
 from domain.book import BookEvent
 from streams.codec import codec_of
 
@@ -51,6 +51,8 @@ EVENT_TYPES: dict[str, type[Any]] = {
     "budgets.budget-set.v1": budgets.BudgetSet,
     "budgets.budget-changed.v1": budgets.BudgetChanged,
     "budgets.budget-ended.v1": budgets.BudgetEnded,
+    "rules.rule-set.v1": rules.RuleSet,
+    "rules.rule-removed.v1": rules.RuleRemoved,
 }
 """The current version of every event type, and the domain's class for it."""
 

@@ -1,4 +1,4 @@
-"""The figures at the terminal: balances, register, net worth, cash flow, budgets, accounts.
+"""The figures at the terminal: balances, register, net worth, cash flow, payees, what is promised, budgets, accounts.
 
 With `--json` each prints one array of the items that the HTTP doors give.
 """
@@ -11,7 +11,7 @@ import typer
 
 from api.cli.desk import composed, framed
 from api.cli.options import Account, AsOf, Book, From, Json, KnownOn, To
-from api.cli.telling import print_table, styled, write_items
+from api.cli.telling import print_table, say, styled, write_items
 from domain.budgets import Every
 
 if TYPE_CHECKING:
@@ -82,9 +82,12 @@ def net_worth(
 ) -> None:
     """What is owned less what is owed, at the ends of periods; the last twelve months where nothing is said."""
     from api.figures import worth_items
-    from projections.net_worth import NAME
+    from projections import imports
+    from projections import net_worth as read_model
+    from projections import register as transactions
 
-    with framed(ctx, book, [NAME], as_of, known_on) as (connection, frame):
+    names = [read_model.NAME, imports.NAME, transactions.NAME]
+    with framed(ctx, book, names, as_of, known_on) as (connection, frame):
         items = worth_items(connection, frame, first, last, every)
     if as_json:
         write_items(items)
@@ -114,6 +117,60 @@ def cash_flow(
         return
     rows = [(item["period"], item["account"], _amount(item), item["commodity"]) for item in items]
     print_table(["From", "Category", "Amount>", ""], rows, empty="Nothing came in or went out.")
+
+
+def payees(
+    ctx: typer.Context,
+    book: Book,
+    first: From = None,
+    last: To = None,
+    as_of: AsOf = None,
+    known_on: KnownOn = None,
+    as_json: Json = False,
+) -> None:
+    """With whom money moved, the largest spending first; the last twelve months where nothing is said."""
+    from api.figures import payee_items
+    from projections.register import NAME
+
+    with framed(ctx, book, [NAME], as_of, known_on) as (connection, frame):
+        items, categorized = payee_items(connection, frame, first, last)
+    if as_json:
+        write_items(items)
+        return
+    rows = [
+        (item["payee"] or "(no name)", _amount(item), item["commodity"], str(item["count"]), _untold(item))
+        for item in items
+    ]
+    print_table(["Payee", "Amount>", "", "Times>", ""], rows, empty="No money moved with anybody.")
+    if items:
+        say(f"{categorized['done']} of {categorized['transactions']} transactions are told what for.")
+
+
+def promised(
+    ctx: typer.Context, book: Book, as_of: AsOf = None, known_on: KnownOn = None, as_json: Json = False
+) -> None:
+    """What purchases in instalments still have to come: rows not seen yet are taken equal to the last one."""
+    from api.figures import promise_items
+    from projections.register import NAME
+
+    with framed(ctx, book, [NAME], as_of, known_on) as (connection, frame):
+        items, total = promise_items(connection, frame)
+    if as_json:
+        write_items(items)
+        return
+    rows = [
+        (
+            item["account"],
+            item["payee"],
+            f"{item['k']}/{item['n']}",
+            _amount(item),
+            styled(item["promised"], item["commodity"]),
+            item["commodity"],
+        )
+        for item in items
+    ]
+    rows += [("Together", "", "", "", _amount(amount), amount["commodity"]) for amount in total]
+    print_table(["Account", "Payee", "Seen", "Each>", "To come>", ""], rows, empty="No instalment is to come.")
 
 
 def budgets(
@@ -167,6 +224,10 @@ def _amount(item: Item) -> str:
     return styled(item["amount"], item["commodity"])
 
 
+def _untold(item: Item) -> str:
+    return f"{item['uncategorized']} uncategorized" if item["uncategorized"] else ""
+
+
 def _entry_rows(item: Item) -> list[tuple[str, ...]]:
     """A transaction over as many lines as it has postings; what it says stands on the first."""
     said = " ".join(filter(None, [item["payee"], f"({item['memo']})" if item["memo"] else ""]))
@@ -194,6 +255,8 @@ def _worth_note(item: Item) -> str:
         notes.append(f"without {', '.join(item['unpriced'])}, which has no price")
     if item["stale"]:
         notes.append(f"old price of {', '.join(item['stale'])}")
+    if item["opening_unknown"]:
+        notes.append(f"without what {', '.join(item['opening_unknown'])} held before the first file")
     return "; ".join(notes)
 
 

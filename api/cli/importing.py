@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -39,18 +40,26 @@ def import_file(
     balance_today: Annotated[
         str | None, typer.Option("--balance-today", metavar="AMOUNT", help="What your bank shows today.")
     ] = None,
+    answer: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--answer",
+            metavar="NAME=VALUE",
+            help="Answer what is asked: decimal_mark=, date_order=dmy sign=reversed account.1=Assets:Mine "
+            "separate=7,9 closed_rows=first-open-day other_book=yes gone=void",
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would happen, and end there.")] = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Import a file: it is shown what would be recorded and why, then asked, then recorded whole or not at all."""
     from api.items import import_answer_item, preview_item
-    from commands.imports import Answers
 
     raw = _read(file)
     with parts_of(ctx) as parts:
         meant = book_of(parts, book)
-        answers = Answers(balance_today=balance_today)
+        answers = _answers(balance_today, answer or [])
         into = None if account is None else composed(account)
         with working(f"Reading {file.name}"):
             preview = parts.imports.preview(meant, raw, file.name, into, format, profile, answers)
@@ -63,7 +72,7 @@ def import_file(
             parts.imports.discard(meant, preview.import_id)
             return
         if not yes:
-            answers = _agreed(parts, meant, item, answers)
+            answers = _agreed(parts, meant, item, balance_today, answer or [])
         with working(f"Recording {file.name}"):
             done = import_answer_item(parts.imports.commit(meant, preview.import_id, asked(parts), answers))
         catch_up(parts)
@@ -137,31 +146,91 @@ def _read(file: Path) -> bytes:
     return raw
 
 
-def _agreed(parts: Parts, book: BookId, item: Item, answers: Answers) -> Answers:
+def _answers(balance_today: str | None, said: list[str]) -> Answers:
+    """What a person said, by the names of the answers; `answer_not_valid` where it is none."""
+    from commands.imports import Answers, Hints
+
+    told = dict([_split(text) for text in said])
+    accounts = {int(name[8:]): told.pop(name) for name in list(told) if name.startswith("account.")}
+    hints = Hints("", told.pop("decimal_mark", ""), told.pop("date_order", ""), told.pop("sign", ""))
+    separate = frozenset([int(row) for row in told.pop("separate", "").split(",") if row])
+    rest: dict[str, Any] = {"closed_rows": told.pop("closed_rows", "skip"), "gone": told.pop("gone", "keep")}
+    other_book = told.pop("other_book", "no") == "yes"
+    return Answers(balance_today, accounts, hints, separate, other_book=other_book, **rest)
+
+
+_VALUES = {
+    "decimal_mark": "[.,]",
+    "date_order": "ymd|dmy|mdy",
+    "sign": "as-written|reversed",
+    "separate": "[0-9]{1,7}(,[0-9]{1,7})*",
+    "closed_rows": "skip|first-open-day",
+    "other_book": "yes|no",
+    "gone": "keep|void",
+    r"account\.[0-9]{1,4}": ".+",
+}
+"""The answers that the command line takes, and what each may be."""
+
+
+def _split(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    if not any(re.fullmatch(known, name) and re.fullmatch(values, value) for known, values in _VALUES.items()):
+        raise Rejected("answer_not_valid", answer=text[:100])
+    return name, value
+
+
+def _agreed(parts: Parts, book: BookId, item: Item, balance_today: str | None, said: list[str]) -> Answers:
     """Ask what the preview asks, and whether to go on; a preview that is not wanted is forgotten at once."""
-    from commands.imports import Answers
+    from api.items import preview_item
     from domain.ledger import ImportId
 
     import_id = ImportId(item["import_id"])
     try:
         if not sys.stdin.isatty():
             raise Rejected("confirmation_needed")
-        open_questions = [question for question in item["questions"] if question["code"] == "balance_today"]
-        if open_questions and answers.balance_today is None:
-            say(open_questions[0]["text_en"], stderr=True)
-            told = typer.prompt("Balance today (Enter leaves it open)", default="", show_default=False, err=True)
-            answers = Answers(balance_today=told.strip() or None)
+        if item["questions"]:
+            balance_today, said = _asked(item["questions"], balance_today, said)
+            item = preview_item(parts.imports.preview_again(book, import_id, _answers(balance_today, said)))
+            _show(item)
         confirm("Import this?")
     except BaseException:
         parts.imports.discard(book, import_id)
         raise
-    return answers
+    return _answers(balance_today, said)
+
+
+def _asked(questions: list[Item], balance_today: str | None, said: list[str]) -> tuple[str | None, list[str]]:
+    """What a person answers at the terminal; what is left empty stays open."""
+    said = list(said)
+    for question in questions:
+        choices = f" [{', '.join(question['choices'])}]" if question["choices"] else ""
+        say(question["text_en"] + choices, stderr=True)
+        text = typer.prompt("Answer (Enter leaves it open)", default="", show_default=False, err=True).strip()
+        match question["answer"]:
+            case _ if not text:
+                pass
+            case "balance_today":
+                balance_today = text
+            case "accounts":
+                said.append(f"account.{question['params']['statement']}={text}")
+            case "other_book":
+                said.append(f"other_book={'yes' if text in ('true', 'yes', 'y') else 'no'}")
+            case name:
+                said.append(f"{name}={text}")
+    return balance_today, said
 
 
 def _show(item: Item) -> None:
     """The preview at the terminal: what was detected, the counts, the first rows with their reasons, the questions."""
     period = item["period"]
-    said = [item["format"], item["account"] or "", f"{period['first']} to {period['last']}" if period else ""]
+    how = item["detected"]
+    said = [
+        item["profile"] or item["format"],
+        item["account"] or "",
+        f"{period['first']} to {period['last']}" if period else "",
+    ]
+    said += [how["encoding"], how["date_order"], f"decimal {how['decimal_mark']}" if how["decimal_mark"] else ""]
+    said.append("purchases are positive here" if how["sign"] == "reversed" else "")
     say(", ".join(filter(None, said)) + f": {_counts(item['counts'])}.")
     rows = [
         (

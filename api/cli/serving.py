@@ -47,7 +47,8 @@ def serve(
             for item in households:
                 demo.tell(item)
             if households:
-                say(f"Look around: curl {address}/v1/books/demo/net-worth, or: finshift balances --book demo")
+                name = households[0]["name"]
+                say(f"Look around: curl {address}/v1/books/{name}/net-worth, or: finshift balances --book {name}")
 
         try:
             with _signals_ending_the_server_alone(is_served):

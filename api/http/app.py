@@ -30,6 +30,8 @@ from api.http.operations import add_operation_doors
 from api.http.pages import add_pages
 from api.http.queries import add_query_doors
 from api.http.questions import Reader
+from api.http.rules import add_rule_doors
+from api.http.sample import add_sample_doors
 from api.parts import Parts
 from commands.bus import Busy
 from commands.ports import EventUnreadable, KeyGone, StoreUnavailable
@@ -94,6 +96,8 @@ def create_app(parts: Parts, fault: Fault = lambda: None) -> Api:
     add_query_doors(app.router)
     add_event_doors(app.router)
     add_import_doors(app.router, parts, app.state.importing)
+    add_rule_doors(app.router, parts, app.state.importing)
+    add_sample_doors(app.router, parts, app.state.importing)
     add_operation_doors(app.router)
     # Last, as they have a way of their own past the routes.
     add_command_doors(app.router, parts)

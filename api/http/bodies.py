@@ -60,6 +60,7 @@ Label = Annotated[str, Field(max_length=MAX_TEXT_CHARS), AfterValidator(_compose
 Id = Annotated[str, Field(min_length=1, max_length=100)]
 AccountRef = Annotated[Name, Field(description="An account's id, or its full name.")]
 Every = Literal["day", "week", "month", "year"]
+Direction = Literal["in", "out"]
 
 
 class Body(BaseModel):
@@ -200,6 +201,27 @@ class ChangeBudgetIn(Body):
 class EndBudgetIn(Body):
     budget_id: Id
     on: Day
+
+
+class RuleIn(Body):
+    category: AccountRef = Field(description="The Income or Expenses account that what fits goes to.")
+    payee: Written | None = Field(None, description="Every word of it is a word of the payee.")
+    memo: Written | None = Field(None, description="Every word of it is a word of the memo.")
+    account: AccountRef | None = Field(None, description="The bank account or card, by id or full name.")
+    direction: Direction | None = Field(None, description="Whether money came in or went out.")
+    at_least: DecimalText | None = Field(None, description="The least size, without a sign.")
+    at_most: DecimalText | None = Field(None, description="The largest size, without a sign.")
+    commodity: Code | None = Field(None, description="What the sizes are in.")
+    rule_id: Id | None = Field(None, description="The standing rule whose place it takes.")
+
+
+class RemoveRuleIn(Body):
+    rule_id: Id
+
+
+class CategorizeTransactionIn(Body):
+    transaction_id: Id
+    category: AccountRef
 
 
 def not_valid(error: ValidationError) -> Rejected:

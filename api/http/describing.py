@@ -39,6 +39,7 @@ _PATH_PARAMETERS = {
     "transaction_id": "The transaction's id.",
     "budget_id": "The budget's id.",
     "import_id": "The import's id.",
+    "rule_id": "The rule's id.",
 }
 
 _PROBLEMS: dict[int, tuple[str, dict[str, object]]] = {

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 from api.http import bodies
 from api.parts import Parts
 from commands.bus import Wish
+from commands.categorizing import WrittenRule, rule_wish
 from commands.names import account_id, today
 from domain.book import Book, RenameBook
 from domain.budgets import BudgetId, ChangeBudget, EndBudget, Every, Period, SetBudget
@@ -21,6 +22,7 @@ from domain.ledger import (
     AccountId,
     AmendTransaction,
     AssertBalance,
+    CategorizeTransaction,
     CloseAccount,
     ClosePeriod,
     Cost,
@@ -31,6 +33,7 @@ from domain.ledger import (
     Price,
     RecordTransaction,
     RenameAccount,
+    RuleId,
     SetOpeningBalance,
     TransactionId,
     VoidTransaction,
@@ -38,6 +41,7 @@ from domain.ledger import (
 )
 from domain.money import Amount, parse_amount, parse_decimal
 from domain.prices import RecordPrice
+from domain.rules import Direction, RemoveRule
 
 B = TypeVar("B", bound=bodies.Body)
 
@@ -138,6 +142,11 @@ def _void_transaction(body: bodies.VoidTransactionIn, parts: Parts) -> Wish:
     return VoidTransaction(TransactionId(body.transaction_id), body.reason or "")
 
 
+def _categorize_transaction(body: bodies.CategorizeTransactionIn, parts: Parts) -> Wish:
+    transaction = TransactionId(body.transaction_id)
+    return lambda state: CategorizeTransaction(transaction, account_id(state, body.category))
+
+
 def _open_account(body: bodies.AccountIn, parts: Parts) -> Wish:
     commodities = () if body.commodity is None else (body.commodity,)
     return OpenAccount(AccountId(parts.ids.new()), body.account, commodities, body.opened_on, body.on_budget)
@@ -199,6 +208,28 @@ def _end_budget(body: bodies.EndBudgetIn, parts: Parts) -> Wish:
     return EndBudget(BudgetId(body.budget_id), body.on)
 
 
+def written_rule(body: bodies.RuleIn) -> WrittenRule:
+    return WrittenRule(
+        body.category,
+        body.payee or "",
+        body.memo or "",
+        body.account,
+        None if body.direction is None else Direction(body.direction),
+        body.at_least,
+        body.at_most,
+        body.commodity,
+        body.rule_id,
+    )
+
+
+def _set_rule(body: bodies.RuleIn, parts: Parts) -> Wish:
+    return rule_wish(written_rule(body), parts.ids.new())
+
+
+def _remove_rule(body: bodies.RemoveRuleIn, parts: Parts) -> Wish:
+    return RemoveRule(RuleId(body.rule_id))
+
+
 def _rename_book(body: bodies.RenameBookIn, parts: Parts) -> Wish:
     return RenameBook(body.name)
 
@@ -213,6 +244,13 @@ _GROCERIES: dict[str, Any] = {
         {"account": "Expenses:Food:Groceries", "amount": "182.40", "commodity": "BRL"},
         {"account": "Assets:Checking", "amount": "-182.40", "commodity": "BRL"},
     ],
+}
+RULE: dict[str, Any] = {
+    "category": "Expenses:Food:Groceries",
+    "payee": "corner market",
+    "direction": "out",
+    "at_most": "500.00",
+    "commodity": "BRL",
 }
 _CHECKING_BALANCE = {"account": "Assets:Checking", "date": "2026-08-31", "amount": "2500.00", "commodity": "BRL"}
 
@@ -242,6 +280,15 @@ DOORS: tuple[Door[Any], ...] = (
         _amend_transaction,
         "Replace what a transaction says",
         {**_GROCERIES, "reason": "another shop"},
+        in_path="transaction_id",
+    ),
+    Door(
+        "categorize-transaction",
+        "/transactions/{transaction_id}/categorize",
+        bodies.CategorizeTransactionIn,
+        _categorize_transaction,
+        "Say what a transaction was for, and leave all else of it as it is",
+        {"category": "Expenses:Food"},
         in_path="transaction_id",
     ),
     Door(
@@ -355,6 +402,24 @@ DOORS: tuple[Door[Any], ...] = (
         "End a budget with the period that a day lies in",
         {"on": "2026-12-31"},
         in_path="budget_id",
+    ),
+    Door(
+        "set-rule",
+        "/rules",
+        bodies.RuleIn,
+        _set_rule,
+        "Set a rule that categorizes: the first that fits a movement says what it was for",
+        RULE,
+        makes="rule_id",
+    ),
+    Door(
+        "remove-rule",
+        "/rules/{rule_id}/remove",
+        bodies.RemoveRuleIn,
+        _remove_rule,
+        "Remove a rule; what it categorized stays as it is",
+        {},
+        in_path="rule_id",
     ),
     Door(
         "rename-book",

@@ -6,6 +6,8 @@ on by the loop.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.datastructures import FormData, UploadFile
@@ -23,7 +25,7 @@ from api.http.lanes import Lane
 from api.http.reading import Disconnected, drain, fingerprint, idempotency_key, parse_json, read_body
 from api.items import import_answer_item, preview_item
 from api.parts import Parts
-from commands.imports import MAX_IMPORT_BYTES, MAX_IMPORT_ROWS, Answers, ImportAnswer
+from commands.imports import MAX_IMPORT_BYTES, MAX_IMPORT_ROWS, Answers, Hints, ImportAnswer
 from domain.errors import Rejected
 from domain.ledger import ImportId
 
@@ -43,13 +45,37 @@ _FIELDS = ("account", "format", "profile")
 
 
 class AnswersIn(bodies.Body):
-    balance_today: bodies.DecimalText | None = Field(None, description="What the bank shows today.")
+    """What a person says to a preview's questions, and of what it found out."""
+
+    balance_today: bodies.DecimalText | None = Field(
+        None, description="What the bank shows today; of a card or a loan what is owed."
+    )
     accounts: dict[str, bodies.AccountRef] = Field(
-        default_factory=dict, description="For a statement's number in the file, the account it goes to."
+        default_factory=dict,
+        description="For a statement's number in the file, the account it goes to; one that is not there is opened.",
+    )
+    decimal_mark: Literal[".", ","] | None = Field(None, description="What stands before the cents.")
+    date_order: Literal["ymd", "dmy", "mdy"] | None = Field(None, description="The order of day, month and year.")
+    sign: Literal["as-written", "reversed"] | None = Field(
+        None, description="Reversed where the file writes what goes out as positive."
+    )
+    separate: list[int] = Field(
+        default_factory=list,
+        max_length=MAX_IMPORT_ROWS,
+        description="Transfers and matches that are to be booked on their own.",
+    )
+    closed_rows: Literal["skip", "first-open-day"] = Field(
+        "skip", description="What becomes of rows in a closed period."
+    )
+    other_book: bool = Field(False, description="Go on though the file's account belongs to another book.")
+    gone: Literal["keep", "void"] = Field(
+        "keep", description="What becomes of entries that an edited ledger has no more."
     )
 
 
 class CommitIn(bodies.Body):
+    """Also what a preview is asked again with."""
+
     answers: AnswersIn | None = Field(None, description="Answers to the preview's questions.")
     skip: list[int] = Field(default_factory=list, max_length=MAX_IMPORT_ROWS, description="Rows to leave out.")
 
@@ -85,6 +111,19 @@ def add_import_doors(router: APIRouter, parts: Parts, lane: Lane) -> None:
         answers = _answers(said.answers)
         return await lane.turn(lambda: _answered(parts.imports.commit(book, import_id, ask, answers, said.skip)))
 
+    async def preview_again(request: Request) -> Response:
+        await principal(request)
+        body = await read_body(request)
+        said = CommitIn.model_validate(parse_json(body, may_be_empty=True))
+        book = await book_of(parts, request.path_params["book"])
+        import_id = _import_id(request, "preview_unknown")
+        answers = _answers(said.answers)
+
+        def work() -> Written:
+            return json_response(preview_item(parts.imports.preview_again(book, import_id, answers, said.skip)), [])
+
+        return await lane.turn(work)
+
     async def undo(request: Request) -> Response:
         who = await principal(request)
         key = idempotency_key(request)
@@ -97,6 +136,7 @@ def add_import_doors(router: APIRouter, parts: Parts, lane: Lane) -> None:
 
     for path, endpoint, operation in (
         ("", preview, _PREVIEW),
+        ("/{import_id}/preview", preview_again, _AGAIN),
         ("/{import_id}/commit", commit, _COMMIT),
         ("/{import_id}/undo", undo, _UNDO),
     ):
@@ -164,7 +204,11 @@ def _answers(said: AnswersIn | None) -> Answers:
     if unfit:
         reason = "a statement's number is expected"
         raise Rejected("body_not_valid", fields=["answers.accounts"], reasons={"answers.accounts": reason})
-    return Answers(said.balance_today, {int(number): account for number, account in said.accounts.items()})
+    hints = Hints("", said.decimal_mark or "", said.date_order or "", said.sign or "")
+    accounts = {int(number): account for number, account in said.accounts.items()}
+    return Answers(
+        said.balance_today, accounts, hints, frozenset(said.separate), said.closed_rows, said.other_book, said.gone
+    )
 
 
 def _answered(answer: ImportAnswer) -> Written:
@@ -193,6 +237,18 @@ _PREVIEW = Operation(
     body=UploadIn,
     body_example=_UPLOAD_EXAMPLE,
     body_media_type="multipart/form-data",
+    is_command=True,
+    takes_key=False,
+    tags=["imports"],
+)
+_AGAIN = Operation(
+    "preview_import_again",
+    "Show what a previewed file would bring with these answers",
+    200,
+    shapes.PreviewOut.EXAMPLE,
+    shapes.PreviewOut,
+    body=CommitIn,
+    body_example={"answers": {"balance_today": "2317.60"}},
     is_command=True,
     takes_key=False,
     tags=["imports"],

@@ -21,6 +21,9 @@ from api.figures import (
     budget_items,
     flow_items,
     import_items,
+    payee_items,
+    promise_items,
+    rule_items,
     transaction_page,
     worth_items,
 )
@@ -44,7 +47,7 @@ from api.http.questions import (
 )
 from api.items import Item, book_item
 from domain.budgets import Every
-from projections import accounts, balances, budgets, cash_flow, imports, net_worth, register
+from projections import accounts, balances, budgets, cash_flow, imports, net_worth, register, rules
 
 From = Annotated[Day | None, Query(alias="from", description="The first day.")]
 To = Annotated[Day | None, Query(description="The last day; `as_of` where it is left out.")]
@@ -57,6 +60,7 @@ async def _reader(request: Request) -> Reader:
 
 Reads = Annotated[Reader, Depends(_reader)]
 Tell = Callable[[Connection, Frame], Sequence[Item]]
+TellMore = Callable[[Connection, Frame], tuple[Sequence[Item], Item]]
 
 
 async def _figures(
@@ -69,15 +73,31 @@ async def _figures(
     tell: Tell,
 ) -> Response:
     """A list that is read whole, and told in pages where a limit is given."""
+    return await _figures_and_more(
+        request, reader, names, asking, limit, cursor, lambda connection, frame: (tell(connection, frame), {})
+    )
+
+
+async def _figures_and_more(
+    request: Request,
+    reader: Reader,
+    names: Sequence[str],
+    asking: Asking,
+    limit: int | None,
+    cursor: str | None,
+    tell: TellMore,
+) -> Response:
+    """As `_figures`, of a list with something beside it that every page tells."""
     question = question_of(request)
     place = place_of(cursor, question)
 
-    def ask(connection: Connection, frame: Frame) -> Page:
+    def ask(connection: Connection, frame: Frame) -> Item:
         known = place.known if place is not None else frame.known if frame.known is not None else frame.version
-        told = frame if place is None else replace(frame, known=known)
-        return page_of(tell(connection, told), limit, place, known, question)
+        items, more = tell(connection, frame if place is None else replace(frame, known=known))
+        page = page_of(items, limit, place, known, question)
+        return {"items": page.items, "next": page.next, **more}
 
-    return await reader.answer(names, asking, ask)
+    return await reader.answer_one(names, asking, ask)
 
 
 async def list_books(who: Asks, reader: Reads) -> Response:
@@ -138,7 +158,8 @@ async def tell_net_worth(
     def tell(connection: Connection, frame: Frame) -> list[Item]:
         return worth_items(connection, frame, first, to, every)
 
-    return await _figures(request, reader, (net_worth.NAME,), asking, limit, cursor, tell)
+    names = (net_worth.NAME, imports.NAME, register.NAME)
+    return await _figures(request, reader, names, asking, limit, cursor, tell)
 
 
 async def tell_cash_flow(
@@ -180,6 +201,38 @@ async def list_imports(
     return await _figures(request, reader, (imports.NAME,), asking, limit, cursor, import_items)
 
 
+async def list_promised(
+    request: Request, asking: Asking, reader: Reads, limit: Limit = None, cursor: Cursor = None
+) -> Response:
+    def tell(connection: Connection, frame: Frame) -> tuple[list[Item], Item]:
+        items, total = promise_items(connection, frame)
+        return items, {"total": total}
+
+    return await _figures_and_more(request, reader, (register.NAME,), asking, limit, cursor, tell)
+
+
+async def list_payees(
+    request: Request,
+    asking: Asking,
+    reader: Reads,
+    first: From = None,
+    to: To = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
+) -> Response:
+    def tell(connection: Connection, frame: Frame) -> tuple[list[Item], Item]:
+        items, categorized = payee_items(connection, frame, first, to)
+        return items, {"categorized": categorized}
+
+    return await _figures_and_more(request, reader, (register.NAME,), asking, limit, cursor, tell)
+
+
+async def list_rules(
+    request: Request, asking: Asking, reader: Reads, limit: Limit = None, cursor: Cursor = None
+) -> Response:
+    return await _figures(request, reader, (rules.NAME,), asking, limit, cursor, rule_items)
+
+
 def add_query_doors(router: APIRouter) -> None:
     book = "/v1/books/{book}"
     for path, endpoint, name, summary, shape in (
@@ -208,10 +261,27 @@ def add_query_doors(router: APIRouter) -> None:
             shapes.BudgetOut,
         ),
         (f"{book}/imports", list_imports, "list_imports", "The book's imports, oldest first", shapes.ImportedOut),
+        (f"{book}/rules", list_rules, "list_rules", "Rules, in the order in which they are tried", shapes.RuleOut),
         ("/v1/books", list_books, "list_books", "All books", shapes.BookOut),
     ):
         page = {"items": [shape.EXAMPLE], "next": None}
         operation = Operation(name, summary, 200, page, shapes.Page[shape])  # type: ignore[valid-type]
         add_operation(router, "GET", path, endpoint, operation)
+    promised = Operation(
+        "list_promised",
+        "What purchases in instalments still have to come",
+        200,
+        shapes.PromisedPage.EXAMPLE,
+        shapes.PromisedPage,
+    )
+    add_operation(router, "GET", f"{book}/promised", list_promised, promised)
+    payees = Operation(
+        "list_payees",
+        "With whom money moved, the largest spending first",
+        200,
+        shapes.PayeesPage.EXAMPLE,
+        shapes.PayeesPage,
+    )
+    add_operation(router, "GET", f"{book}/payees", list_payees, payees)
     one = Operation("tell_book", "A book", 200, shapes.BookOut.EXAMPLE, shapes.BookOut)
     add_operation(router, "GET", book, tell_book, one)

@@ -21,6 +21,7 @@ _IDS = {
     "account_id": "01998b3c-9be4-7c3d-a1f7-5e8d2c6b4a31",
     "budget_id": "01998b3e-44c0-7b92-b6d5-1a7f9e3c8d43",
     "import_id": "01998b3f-2a15-7d84-8c3b-9e6a1f5d7b54",
+    "rule_id": "01998b40-6c3e-7a52-9d07-4b1c8e2f6a65",
 }
 
 
@@ -57,6 +58,7 @@ class CommandAnswer(Shape):
     account_id: str | None = None
     budget_id: str | None = None
     import_id: str | None = None
+    rule_id: str | None = None
 
     EXAMPLE = {
         "version": 42,
@@ -88,6 +90,7 @@ class ResultBody(Shape):
     transaction_id: str | None = None
     account_id: str | None = None
     budget_id: str | None = None
+    rule_id: str | None = None
 
 
 class ResultOut(Shape):
@@ -143,8 +146,15 @@ class BookOut(Shape):
     name: str
     commodity: str
     time_zone: str
+    sample: bool = Field(description="Whether it is of the sample household, and none of a person's.")
 
-    EXAMPLE = {"book": _BOOK, "name": "Home", "commodity": "BRL", "time_zone": "America/Sao_Paulo"}
+    EXAMPLE = {
+        "book": _BOOK,
+        "name": "Home",
+        "commodity": "BRL",
+        "time_zone": "America/Sao_Paulo",
+        "sample": False,
+    }
 
 
 class AccountOut(Shape):
@@ -204,6 +214,14 @@ class PostingOut(Shape):
     price: PriceOut | None
 
 
+class InstalmentOut(Shape):
+    """The `k`-th of `n` instalments; `purchase` is the same for all of them."""
+
+    k: int
+    n: int
+    purchase: str
+
+
 class TransactionOut(Shape):
     """`change` and `balance` tell of the one account asked for: what the entry changed, and what stood after it."""
 
@@ -217,6 +235,7 @@ class TransactionOut(Shape):
     version: int
     import_id: str | None
     corrects: str | None
+    instalment: InstalmentOut | None
     change: list[MoneyOut] | None
     balance: list[MoneyOut] | None
 
@@ -248,13 +267,16 @@ class TransactionOut(Shape):
         "version": 42,
         "import_id": None,
         "corrects": None,
+        "instalment": None,
         "change": None,
         "balance": None,
     }
 
 
 class WorthOut(Shape):
-    """`partial`: something held has no price by then, and is named in `unpriced`; `stale` names old prices."""
+    """`partial`: something held has no price by then, and is named in `unpriced`; `stale` names old prices;
+    `opening_unknown` names accounts of which nobody told what they held before their first file.
+    """
 
     date: str
     amount: str
@@ -262,6 +284,7 @@ class WorthOut(Shape):
     partial: bool
     unpriced: list[str]
     stale: list[str]
+    opening_unknown: list[str]
 
     EXAMPLE = {
         "date": "2026-08-31",
@@ -270,6 +293,7 @@ class WorthOut(Shape):
         "partial": False,
         "unpriced": [],
         "stale": [],
+        "opening_unknown": [],
     }
 
 
@@ -289,6 +313,73 @@ class FlowOut(Shape):
         "commodity": "BRL",
         "amount": "611.15",
     }
+
+
+class PromiseOut(Shape):
+    """A purchase in instalments: `k` of `n` have come, `left` of `amount` each are to come, `promised` altogether."""
+
+    purchase: str
+    account: str
+    account_id: str
+    payee: str
+    k: int
+    n: int
+    commodity: str
+    amount: str
+    left: int
+    promised: str
+
+    EXAMPLE = {
+        "purchase": "01998b3d-07aa-7f61-8d2e-3b9c5a4f1e66",
+        "account": "Liabilities:Card",
+        "account_id": _IDS["account_id"],
+        "payee": "Corner Optician",
+        "k": 1,
+        "n": 3,
+        "commodity": "BRL",
+        "amount": "33.34",
+        "left": 2,
+        "promised": "66.68",
+    }
+
+
+class PromisedPage(Shape):
+    """`total`: what all purchases promise, by commodity."""
+
+    items: list[PromiseOut]
+    next: str | None
+    total: list[MoneyOut]
+
+    EXAMPLE = {"items": [PromiseOut.EXAMPLE], "next": None, "total": [{"amount": "66.68", "commodity": "BRL"}]}
+
+
+class PayeeOut(Shape):
+    """`amount`: the net of the categories, spending positive; `uncategorized`: how many of `count` are not told what
+    for yet.
+    """
+
+    payee: str
+    commodity: str
+    amount: str
+    count: int
+    uncategorized: int
+
+    EXAMPLE = {"payee": "Corner Market", "commodity": "BRL", "amount": "611.15", "count": 7, "uncategorized": 2}
+
+
+class CategorizedOut(Shape):
+    """Of the `transactions` with a category, how many stand on none that is uncategorized."""
+
+    transactions: int
+    done: int
+
+
+class PayeesPage(Shape):
+    items: list[PayeeOut]
+    next: str | None
+    categorized: CategorizedOut
+
+    EXAMPLE = {"items": [PayeeOut.EXAMPLE], "next": None, "categorized": {"transactions": 212, "done": 168}}
 
 
 class BudgetOut(Shape):
@@ -317,6 +408,85 @@ class BudgetOut(Shape):
         "spent": "611.15",
         "left": "888.85",
     }
+
+
+class RuleOut(Shape):
+    """A rule, in the order in which rules are tried; what is null is no condition."""
+
+    rule_id: str
+    category: str
+    category_id: str
+    payee: str | None
+    memo: str | None
+    account: str | None
+    account_id: str | None
+    direction: str | None
+    at_least: str | None
+    at_most: str | None
+    commodity: str | None
+
+    EXAMPLE = {
+        "rule_id": _IDS["rule_id"],
+        "category": "Expenses:Food:Groceries",
+        "category_id": _IDS["account_id"],
+        "payee": "corner market",
+        "memo": None,
+        "account": None,
+        "account_id": None,
+        "direction": "out",
+        "at_least": None,
+        "at_most": "500.00",
+        "commodity": "BRL",
+    }
+
+
+class FittingOut(Shape):
+    """A transaction that a rule would categorize: `amount` is what `account` saw, `from` the category it stands on."""
+
+    transaction_id: str
+    date: str
+    payee: str
+    memo: str
+    account: str
+    account_id: str
+    amount: str
+    commodity: str
+    from_: str = Field(alias="from")
+
+    EXAMPLE = {
+        "transaction_id": _IDS["transaction_id"],
+        "date": "2026-09-14",
+        "payee": "Corner Market",
+        "memo": "",
+        "account": "Assets:Checking",
+        "account_id": _IDS["account_id"],
+        "amount": "-182.40",
+        "commodity": "BRL",
+        "from": "Expenses:Uncategorized",
+    }
+
+
+class TrialOut(Shape):
+    """What a rule would categorize: so many transactions, of which the newest are shown."""
+
+    count: int
+    items: list[FittingOut]
+
+    EXAMPLE = {"count": 1, "items": [FittingOut.EXAMPLE]}
+
+
+class AppliedOut(Shape):
+    """What applying a rule did: how many transactions it categorized, and where the book stands after it."""
+
+    version: int
+    position: int
+    hash: str
+    recorded_at: str
+    book: str
+    rule_id: str
+    counts: dict[str, int]
+
+    EXAMPLE = CommandAnswer.EXAMPLE | {"rule_id": _IDS["rule_id"], "counts": {"categorized": 12}}
 
 
 class EventOut(Shape):
@@ -374,6 +544,33 @@ class ReasonOut(Shape):
     text_en: str
 
 
+class QuestionOut(ReasonOut):
+    """What is asked: `answer` names the answer to give, `choices` what it may be (none: anything of its kind); a commit
+    waits for one that is `needed`.
+    """
+
+    answer: str
+    choices: list[str]
+    needed: bool
+
+
+class DetectedOut(Shape):
+    """How the file was read; empty where it tells nothing or leaves no choice."""
+
+    bank: str
+    currency: str
+    encoding: str
+    delimiter: str
+    decimal_mark: str
+    date_order: str
+    sign: str
+
+
+class KOfNOut(Shape):
+    k: int
+    n: int
+
+
 class RowOut(Shape):
     row: int
     date: str | None
@@ -382,6 +579,9 @@ class RowOut(Shape):
     description: str
     verdict: str
     reason: ReasonOut
+    category: str | None
+    instalment: KOfNOut | None
+    transaction_id: str | None
 
 
 class PeriodOut(Shape):
@@ -407,11 +607,13 @@ class PreviewOut(Shape):
 
     import_id: str
     format: str
+    profile: str | None
     encoding: str
+    detected: DetectedOut
     account: str | None
     period: PeriodOut | None
     counts: dict[str, int]
-    questions: list[ReasonOut]
+    questions: list[QuestionOut]
     remarks: list[ReasonOut]
     statements: list[StatementOut]
     agreement: ReasonOut
@@ -420,7 +622,17 @@ class PreviewOut(Shape):
     EXAMPLE = {
         "import_id": _IDS["import_id"],
         "format": "ofx",
+        "profile": None,
         "encoding": "utf-8",
+        "detected": {
+            "bank": "Banco Modelo",
+            "currency": "BRL",
+            "encoding": "utf-8",
+            "delimiter": "",
+            "decimal_mark": "",
+            "date_order": "",
+            "sign": "",
+        },
         "account": "Assets:Bank-1234",
         "period": {"first": "2026-08-01", "last": "2026-08-31"},
         "counts": {"new": 1, "duplicate": 0, "left-out": 0},
@@ -437,6 +649,9 @@ class PreviewOut(Shape):
                 "description": "Corner Market",
                 "verdict": "new",
                 "reason": _reason("row_new"),
+                "category": "Expenses:Uncategorized",
+                "instalment": None,
+                "transaction_id": None,
             }
         ],
     }
@@ -468,6 +683,7 @@ class ImportedOut(Shape):
     account_id: str | None
     file_name: str
     recorded: int
+    joined: int
     skipped: int
     recorded_at: str
     version: int
@@ -480,11 +696,37 @@ class ImportedOut(Shape):
         "account_id": _IDS["account_id"],
         "file_name": "august.ofx",
         "recorded": 212,
+        "joined": 1,
         "skipped": 3,
         "recorded_at": "2026-09-14T18:22:07.104233Z",
         "version": 254,
         "undone": False,
     }
+
+
+# The sample household
+
+
+class SampleOut(BookOut):
+    """A sample book; `version`: what a question's `min_version` takes to see all of it."""
+
+    version: int
+
+    EXAMPLE = BookOut.EXAMPLE | {"name": "demo", "sample": True, "version": 1950}
+
+
+class SamplesOut(Shape):
+    items: list[SampleOut]
+
+    EXAMPLE = {"items": [SampleOut.EXAMPLE]}
+
+
+class RemovedOut(Shape):
+    """The names of the books that are gone."""
+
+    removed: list[str]
+
+    EXAMPLE = {"removed": ["demo", "demo-usd"]}
 
 
 # The program's own state

@@ -53,6 +53,7 @@ class Upload:
     file_name: str
     format: str
     account: str | None
+    profile: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class Pending:
                 "file_name": content.file_name,
                 "format": content.format,
                 "account": content.account,
+                "profile": content.profile,
             }
             body = zlib.compress(content.raw, _COMPRESSION)
         else:
@@ -98,7 +100,9 @@ class Pending:
         if "answer" in values:
             key = values["key"]
             return Receipt((key[0], key[1], key[2]) if key is not None else None, values["answer"])
-        return Upload(zlib.decompress(body), values["file_name"], values["format"], values["account"])
+        return Upload(
+            zlib.decompress(body), values["file_name"], values["format"], values["account"], values.get("profile", "")
+        )
 
     def drop(self, import_id: ImportId) -> None:
         self._kept.drop(import_id)

@@ -7,16 +7,19 @@ for the commit, so that nothing rests on what was true in between.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from typing import Literal
 
-from commands.imports.reading import Reason
+from commands.imports.reading import NO_HINTS, Hints, Question, Reason
 from domain.book import Book, BookCommand
+from domain.budgets import Budget, BudgetId
 from domain.errors import Rejected
-from domain.ledger import Account, AccountId, ImportId
+from domain.ledger import Account, AccountId, ImportId, Posting, TransactionId
 from domain.money import ISO_4217, Amount, Commodity
+from domain.rules import Rule
 
 
 class Verdict(StrEnum):
@@ -26,12 +29,16 @@ class Verdict(StrEnum):
     DUPLICATE = "duplicate"
     TRANSFER = "transfer"
     MATCH = "match"
+    CHANGED = "changed"
+    GONE = "gone"
     LEFT_OUT = "left-out"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row as the preview shows it. `line` is its place in a text that has lines a person edits, else 0."""
+    """A row as the preview shows it. `line` is its place in a text that has lines a person edits, else 0; `category`
+    the name of the one it goes to; `instalment` is (k, n); `transaction` the standing one that it meets.
+    """
 
     row: int
     date: date | None
@@ -40,6 +47,9 @@ class Row:
     verdict: Verdict
     reason: Reason
     line: int = 0
+    category: str | None = None
+    instalment: tuple[int, int] | None = None
+    transaction: TransactionId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +91,7 @@ class Plan:
     account: str | None
     period: tuple[date, date] | None
     rows: tuple[Row, ...]
-    questions: tuple[Reason, ...]
+    questions: tuple[Question, ...]
     remarks: tuple[Reason, ...]
     statements: tuple[StatementPlan, ...]
     agreement: Reason
@@ -93,8 +103,13 @@ class Plan:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Rows by verdict, those without any left out but new, duplicate and left-out always told."""
+        """Rows by verdict, those without any left out but new, duplicate and left-out always told; and how many of all
+        rows are instalments.
+        """
         found = Counter(str(row.verdict) for row in self.rows)
+        instalments = sum(row.instalment is not None for row in self.rows)
+        if instalments:
+            found["instalments"] = instalments
         always = (Verdict.NEW, Verdict.DUPLICATE, Verdict.LEFT_OUT)
         return {str(verdict): 0 for verdict in always} | dict(found) | dict(self.also)
 
@@ -112,6 +127,9 @@ class BookFacts:
     holdings: Mapping[tuple[AccountId, str], int]
     latest: Mapping[tuple[AccountId, str], int]
     asserted: Mapping[tuple[AccountId, str], frozenset[int]]
+    recognized: Mapping[str, AccountId]
+    rules: tuple[Rule, ...]
+    budgets: Mapping[BudgetId, Budget]
 
     @classmethod
     def of(cls, book: Book) -> BookFacts:
@@ -126,6 +144,9 @@ class BookFacts:
             dict(ledger.holdings),
             dict(ledger.latest),
             {place: frozenset(day for day, *_ in known) for place, known in ledger.asserted.items()},
+            dict(ledger.recognized),
+            tuple(book.rules.standing.values()),
+            dict(book.budgets.standing),
         )
 
     def unit(self, code: str) -> Commodity | None:
@@ -144,12 +165,57 @@ Place = tuple[AccountId, str]
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """A standing transaction that a row may tell again, or the other leg of.
+
+    `told_by`: of every file that told of it, the format and the account that it told of.
+    """
+
+    transaction: TransactionId
+    day: date
+    postings: tuple[Posting, ...]
+    told_by: frozenset[tuple[str, AccountId]]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A standing transaction that an earlier file told; without postings where one told that it is no more.
+
+    `rows` is how many rows joined it; where one of them took its place, `place` is which, `said` its fingerprint and
+    `became` what it made of it.
+    """
+
+    transaction: TransactionId
+    day: date
+    postings: tuple[Posting, ...]
+    rows: int
+    place: int | None = None
+    said: str | None = None
+    became: tuple[date, tuple[Posting, ...]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What earlier versions of a ledger told: `met` are the transactions asked for, as far as a row took their place;
+    `gone` all others that the same imports told. `bound` are the days, as ordinals, up to which balances of a place
+    are confirmed by something else than such a file.
+    """
+
+    met: Mapping[TransactionId, Told]
+    gone: tuple[Told, ...]
+    bound: Mapping[Place, frozenset[int]]
+
+
+@dataclass(frozen=True, slots=True)
 class Desk:
     """What a plan asks for while it is made.
 
     `taken` tells which fingerprints stand already, and for which transaction (an empty text: a person deleted it);
     `is_untouched` whether no standing transaction touches an account; `held_on` what places hold at the end of days;
-    `openings` the opening balances of a place in open periods, in minor units by day.
+    `openings` the opening balances of a place in open periods, in minor units by day. `candidates` are standing
+    transactions of some days that move one of these (commodity code, minor units); `words` payee and memo of
+    transactions, as far as they are known; `elsewhere` which of these bank accounts another book has files of;
+    `earlier` what the imports of a format told that told some of these transactions.
     """
 
     import_id: ImportId
@@ -159,15 +225,30 @@ class Desk:
     is_untouched: Callable[[AccountId], bool]
     held_on: Callable[[frozenset[tuple[AccountId, str, date]]], Mapping[tuple[AccountId, str, date], int]]
     openings: Callable[[Place], Mapping[date, int]]
+    candidates: Callable[[frozenset[tuple[str, int]], date, date], Sequence[Candidate]]
+    words: Callable[[Collection[TransactionId]], Mapping[TransactionId, tuple[str, str]]]
+    elsewhere: Callable[[Collection[str]], frozenset[str]]
+    earlier: Callable[[Collection[TransactionId], str], Earlier]
     today: date
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a person said to a preview's questions. `accounts`: for a statement's number, the account it goes to."""
+    """What a person said to a preview's questions.
+
+    `balance_today`: what the bank shows, of a debt what is owed. `accounts`: for a statement's number, the account it
+    goes to, one to be opened too. `hints` are about the reading. `separate`: rows that join nothing. `closed_rows`:
+    what becomes of rows in a closed period. `other_book`: go on though the file's account belongs to another book.
+    `gone`: what becomes of entries that an edited ledger has no more.
+    """
 
     balance_today: str | None = None
     accounts: Mapping[int, str] = field(default_factory=dict)
+    hints: Hints = NO_HINTS
+    separate: frozenset[int] = frozenset()
+    closed_rows: Literal["skip", "first-open-day"] = "skip"
+    other_book: bool = False
+    gone: Literal["keep", "void"] = "keep"
 
 
 NO_ANSWERS = Answers()

@@ -1,7 +1,7 @@
 """What a format makes of a file: the port between the many formats and the one way into the ledger.
 
 A format only tells what the file says, row by row, and leaves nothing out without naming it. It knows no book and
-decides nothing: the plans do (`statement_plan`, `journal_plan`). A new format is one file and a line in `formats`.
+decides nothing: the plans do (`statements`, `journal_plan`). A new format is one file and a line in `formats`.
 """
 
 from __future__ import annotations
@@ -111,6 +111,10 @@ class Action(StrEnum):
     BUY = "buy"
     SELL = "sell"
     REINVEST = "reinvest"
+
+    @property
+    def moves_no_cash(self) -> bool:
+        return self is Action.REINVEST
 
 
 @dataclass(frozen=True, slots=True)

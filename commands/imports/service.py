@@ -6,12 +6,11 @@ one atomic group, all of it or none.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -20,6 +19,7 @@ from commands.answers import Answer
 from commands.bus import CommandBus
 from commands.imports.formats import FORMATS, format_of
 from commands.imports.journal_plan import plan_journal
+from commands.imports.looks import candidates, earlier, held_on, openings
 from commands.imports.pending import Pending, PendingImports, Receipt, Upload
 from commands.imports.plan import (
     NO_ANSWERS,
@@ -27,29 +27,37 @@ from commands.imports.plan import (
     Answers,
     BookFacts,
     Desk,
-    Place,
     Plan,
     Row,
     StatementPlan,
     Verdict,
 )
-from commands.imports.reading import Format, Journal, Reading, Reason
-from commands.imports.statement_plan import compared, overall, plan_statements
-from commands.ports import Asked, Clock, EventStore, Head, Ids, Keys, StoreUnavailable
+from commands.imports.reading import Detected, Format, Journal, Question, Reading, Reason, Statements
+from commands.imports.statements import compared, overall, plan_statements
+from commands.ports import (
+    BANK_ACCOUNTS,
+    BOOK_NAMES,
+    Asked,
+    Clock,
+    EventStore,
+    Head,
+    Ids,
+    Keys,
+    StoreUnavailable,
+    Words,
+)
 from domain.book import Book, BookEvent, BookId
 from domain.errors import Rejected
 from domain.ledger import (
     FIRST_DAY,
-    OPENING_BALANCES,
-    AccountId,
     ImportCommitted,
     ImportId,
     ImportUndone,
-    Ledger,
+    TransactionId,
     UndoImport,
 )
 from domain.money import Amount, commodity
-from domain.private import MAX_TEXT_CHARS
+from domain.private import MAX_ID_CHARS, MAX_TEXT_CHARS
 
 T = TypeVar("T")
 
@@ -67,15 +75,19 @@ MAX_FILE_NAME_CHARS = 200
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a commit would do now. `counts` are rows by verdict, and what else would be imported by its name."""
+    """What a commit would do now. `counts` are rows by verdict, and what else would be imported by its name. `bank` and
+    `currency` are what the file tells of itself, empty where it does not.
+    """
 
     import_id: ImportId
     format: str
-    encoding: str
+    detected: Detected
+    bank: str
+    currency: str
     account: str | None
     period: tuple[date, date] | None
     counts: Mapping[str, int]
-    questions: tuple[Reason, ...]
+    questions: tuple[Question, ...]
     remarks: tuple[Reason, ...]
     statements: tuple[StatementPlan, ...]
     agreement: Reason
@@ -103,7 +115,15 @@ class ImportService:
     """The one way in which files become transactions. Its methods block; call them from a worker's thread."""
 
     def __init__(
-        self, bus: CommandBus, store: EventStore, keys: Keys, ids: Ids, clock: Clock, pending: PendingImports
+        self,
+        bus: CommandBus,
+        store: EventStore,
+        keys: Keys,
+        ids: Ids,
+        clock: Clock,
+        pending: PendingImports,
+        words: Words,
+        formats: Sequence[Format] = FORMATS,
     ) -> None:
         self._bus = bus
         self._store = store
@@ -111,6 +131,8 @@ class ImportService:
         self._ids = ids
         self._clock = clock
         self._pending = Pending(pending, keys)
+        self._words = words
+        self._formats = formats
 
     def preview(
         self,
@@ -123,18 +145,36 @@ class ImportService:
         answers: Answers = NO_ANSWERS,
     ) -> Preview:
         """Read a file and say what its commit would do. Raises `Rejected` for a file that cannot be imported."""
-        if profile is not None:
-            raise Rejected("profile_unknown", profile=profile[:40])
-        form = format_of(raw, file_name, format)
-        read = form.read(raw)
+        form = format_of(raw, file_name, format or ("csv" if profile else None), self._formats)
+        if profile and form.name != "csv":
+            raise Rejected("profile_not_for_format", format=form.name)
         import_id = ImportId(self._ids.new())
-        upload = Upload(raw, _short(file_name), form.name, account)
-        plan = self._plan(book, import_id, upload, read, answers, ())
+        upload = Upload(raw, _short(file_name), form.name, account, profile or "")
+        preview = self._preview(book, import_id, upload, answers, ())
         self._pending.save(import_id, book, self._clock.now(), upload)
+        return preview
+
+    def preview_again(self, book: BookId, import_id: ImportId, answers: Answers, skip: Collection[int] = ()) -> Preview:
+        """What the commit of a previewed file would do with these answers."""
+        content = self._pending.load(book, import_id)
+        if content is None:
+            raise Rejected("preview_unknown", import_id=import_id[:40])
+        if isinstance(content, Receipt):
+            raise Rejected("import_committed", import_id=import_id)
+        return self._preview(book, import_id, content, answers, skip)
+
+    def _preview(
+        self, book: BookId, import_id: ImportId, upload: Upload, answers: Answers, skip: Collection[int]
+    ) -> Preview:
+        read = self._read(upload, answers)
+        plan = self._plan(book, import_id, upload, read, answers, skip)
+        told = read.statements if isinstance(read, Statements) else ()
         return Preview(
             import_id,
-            form.name,
-            read.detected.encoding,
+            upload.format,
+            read.detected,
+            _common([statement.bank for statement in told]),
+            _common([statement.currency for statement in plan.statements]),
             plan.account,
             plan.period,
             plan.counts,
@@ -159,10 +199,13 @@ class ImportService:
             return _answered_again(book, import_id, content, asked)
         if content is None:
             return self._replayed(book, import_id, asked)
-        read = _format_named(content.format).read(content.raw)
+        read = self._read(content, answers)
         for attempt in range(1, MAX_PLANS + 1):
             head = self._store.head(book)
             plan = self._plan(book, import_id, content, read, answers, skip)
+            waiting = [question.code for question in plan.questions if question.needed]
+            if waiting:
+                raise Rejected("answers_needed", questions=waiting)
             try:
                 answer = _result(self._bus.submit(book, plan.commands, asked), COMMIT_TIMEOUT_S)
             except Rejected as rejected:
@@ -189,6 +232,13 @@ class ImportService:
 
     # Planning
 
+    def _read(self, upload: Upload, answers: Answers) -> Reading:
+        """What the file says, as the person says that it is to be read."""
+        form = next((form for form in self._formats if form.name == upload.format), None)
+        if form is None:
+            raise Rejected("format_unknown", format=upload.format, formats=[form.name for form in self._formats])
+        return form.read(upload.raw, replace(answers.hints, profile=upload.profile))
+
     def _plan(
         self,
         book: BookId,
@@ -203,10 +253,14 @@ class ImportService:
             import_id,
             self._ids.new,
             lambda text: self._keys.fingerprint(book, text),
-            lambda fingerprints: self._store.held(book, fingerprints),
+            lambda fingerprints: self._taken(book, fingerprints),
             lambda account: self._look(book, lambda state: not state.ledger.posted_after(account, _BEFORE_ALL)),
             lambda wanted: self._look(book, lambda state: held_on(state.ledger, wanted)),
             lambda place: self._look(book, lambda state: openings(state.ledger, place)),
+            lambda wanted, first, last: self._look(book, lambda b: candidates(b.ledger, wanted, first, last)),
+            lambda transactions: self._words.of(book, transactions),
+            lambda sources: self._elsewhere(book, sources),
+            lambda transactions, form: self._look(book, lambda state: earlier(state.ledger, transactions, form)),
             self._clock.now().astimezone(ZoneInfo(facts.time_zone)).date(),
         )
         if isinstance(read, Journal):
@@ -214,11 +268,26 @@ class ImportService:
                 raise Rejected("account_not_for_ledgers", account=upload.account[:250])
             plan = plan_journal(facts, read, desk, upload.format, upload.file_name, skip)
         else:
-            plan = plan_statements(facts, read, desk, upload.format, upload.file_name, upload.account, answers, skip)
+            source = _source(upload.format, read.detected.profile)
+            plan = plan_statements(facts, read, desk, source, upload.file_name, upload.account, answers, skip)
         unknown = set(skip) - {row.row for row in plan.rows} if skip else set()
         if unknown:
             raise Rejected("row_unknown", row=min(unknown))
         return plan
+
+    def _taken(self, book: BookId, fingerprints: Iterable[str]) -> Mapping[str, str]:
+        """Which fingerprints stand, and for which transaction: of rows that joined one, that one."""
+        held = self._store.held(book, fingerprints)
+        if not held:
+            return held
+        into = self._look(book, lambda state: {j.own: t for t, rows in state.ledger.joined.items() for j in rows})
+        return {fingerprint: into.get(TransactionId(holder), holder) for fingerprint, holder in held.items()}
+
+    def _elsewhere(self, book: BookId, sources: Collection[str]) -> frozenset[str]:
+        """The bank accounts of which another book has taken statements."""
+        marks = {self._keys.fingerprint(BOOK_NAMES, source): source for source in sources}
+        held = self._store.held(BANK_ACCOUNTS, marks) if marks else {}
+        return frozenset(marks[mark] for mark, holder in held.items() if holder != book)
 
     def _look(self, book: BookId, question: Callable[[Book], T]) -> T:
         return _result(self._bus.inspect(book, question), LOOK_TIMEOUT_S)
@@ -269,62 +338,18 @@ class ImportService:
         return self._store.read_book(book, version - 1, 1, version)[0].event
 
 
+def _common(texts: Collection[str]) -> str:
+    """What all of them say, where they say one thing."""
+    said = set(texts)
+    return said.pop() if len(said) == 1 else ""
+
+
+def _source(form: str, profile: str) -> str:
+    """What tells one way of writing statements from another: the format, and of several its profile."""
+    return "-".join([form, *re.findall("[A-Za-z0-9]+", profile)])[:MAX_ID_CHARS]
+
+
 _BEFORE_ALL = date(FIRST_DAY.year - 1, 12, 31)
-
-
-def held_on(ledger: Ledger, wanted: Collection[tuple[AccountId, str, date]]) -> dict[tuple[AccountId, str, date], int]:
-    """What places hold at the end of days that are not closed, in minor units, in one reading of what stands."""
-    held: dict[tuple[AccountId, str, date], int] = {}
-    late: dict[tuple[AccountId, str], list[date]] = {}
-    for account, code, day in wanted:
-        place = (account, code)
-        held[account, code, day] = ledger.holdings.get(place, 0)
-        if ledger.latest.get(place, 0) > day.toordinal():
-            late.setdefault(place, []).append(day)
-    if not late:
-        return held
-    asked = {place: sorted([day.toordinal() for day in days]) for place, days in late.items()}
-    place_of = {
-        (number, ledger.code_numbers[code]): (account, code)
-        for account, code in asked
-        for number in ledger.numbers_of(account)
-    }
-    after: dict[Place, Counter[int]] = {place: Counter() for place in asked}
-    for ordinal, moves in ledger.moves_after(min(ordinals[0] for ordinals in asked.values())):
-        for number, unit, minor in moves:
-            found = place_of.get((number, unit))
-            if found is not None:
-                after[found][bisect_left(asked[found], ordinal)] += minor
-    for place, ordinals in asked.items():
-        later = 0
-        for nth in range(len(ordinals), 0, -1):
-            later += after[place][nth]
-            held[(*place, date.fromordinal(ordinals[nth - 1]))] -= later
-    return held
-
-
-def openings(ledger: Ledger, place: Place) -> dict[date, int]:
-    """The opening balances of a place that stand in open periods, in minor units by day, in one reading of them."""
-    account, code = place
-    equity = ledger.names.get(OPENING_BALANCES)
-    found: dict[date, int] = {}
-    unit = ledger.code_numbers.get(code)
-    if equity is None or unit is None:
-        return found
-    own, against = ledger.accounts[account].number, ledger.accounts[equity].number
-    last = max([ledger.latest.get((equity, known), 0) for known in ledger.commodities])
-    for ordinal, packed in ledger.moves_after(0, last):
-        moves = list(packed)
-        if any(number == against for number, _, _ in moves):
-            day = date.fromordinal(ordinal)
-            for number, moved, minor in moves:
-                if number == own and moved == unit:
-                    found[day] = found.get(day, 0) + minor
-    return found
-
-
-def _format_named(name: str) -> Format:
-    return next(form for form in FORMATS if form.name == name)
 
 
 def _result(future: Future[T], timeout_s: float) -> T:

@@ -54,6 +54,8 @@ class Entry:
     moves: tuple[Move, ...]
     tags: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
+    part: tuple[int, int] | None = None
+    """Which instalment of how many it is, of the purchase that its one link names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,11 +361,12 @@ def _instalments(life: Life, purchase: Purchase, place: int, month: date) -> Ite
     parts = split_in_parts(_grown(purchase.minor, month), purchase.parts)
     links = (link,) if purchase.parts > 1 or purchase.refund_minor else ()
     for k, minor in enumerate(parts, 1):
-        memo = purchase.memo
+        memo, part = purchase.memo, None
         if purchase.parts > 1:
-            memo = f"{memo} {life.words.instalment} {k}/{purchase.parts}".strip()
-        moves = (Move(purchase.category, minor), Move(life.card, -minor))
-        yield Entry(month_later(day, k - 1), purchase.payee, memo, moves, purchase.tags, links)
+            memo, part = f"{memo} {life.words.instalment} {k}/{purchase.parts}".strip(), (k, purchase.parts)
+        # The card's side first, as in a card's file: what is owed is read from there.
+        moves = (Move(life.card, -minor), Move(purchase.category, minor))
+        yield Entry(month_later(day, k - 1), purchase.payee, memo, moves, purchase.tags, links, part)
     if purchase.refund_minor:
         back = _grown(purchase.refund_minor, month)
         moves = (Move(life.card, back), Move(purchase.category, -back))

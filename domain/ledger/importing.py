@@ -132,7 +132,7 @@ def evolve_importing(ledger: Ledger, event: ImportCommitted | ImportUndone | Acc
         case AccountRecognized(account, fingerprint):
             ledger.recognized[fingerprint] = account
         case ImportCommitted():
-            ledger.import_number(event.import_id)
+            ledger.import_formats[ledger.import_number(event.import_id)] = event.format
         case ImportUndone(import_id, _):
             ledger.imports.pop(import_id, None)
             for place, assertions in list(ledger.asserted.items()):

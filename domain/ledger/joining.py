@@ -8,23 +8,25 @@ undoing a file takes back what that file told and leaves what the others did.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import assert_never
 
 from domain.errors import Rejected
 from domain.ledger.accounts import CommodityDeclared
+from domain.ledger.reconciling import AssertionWithdrawn
 from domain.ledger.state import Entry, How, Joined, Ledger
 from domain.ledger.transactions import (
     RecordTransaction,
     TransactionRecorded,
+    changed_assertions,
     check_accounts_open,
     check_not_reconciled,
     checked_record,
     standing_transaction,
 )
 from domain.ledger.vocabulary import ImportId, Posting, TransactionId
-from domain.private import private
+from domain.private import check_id, private
 
 MAX_JOINED = 20
 """Rows that may join one transaction: a household has not so many banks and formats."""
@@ -37,7 +39,8 @@ class JoinTransaction:
     """Let a row join a standing transaction instead of being recorded as `own`, whose first posting is the row's.
 
     `TRANSFER`: the row is the other leg, and takes the place of the category that stood for it. `MATCH`: the row tells
-    a posting that stands already, and nothing moves. `REPLACEMENT`: day and postings become those of `own`.
+    a posting that stands already, and nothing moves. `REPLACEMENT`: day and postings become those of `own`. `REMOVAL`:
+    the newer file tells the entry no more; nothing of it moves, and `own` has no postings.
     """
 
     transaction: TransactionId
@@ -91,18 +94,29 @@ JoiningEvent = TransactionJoined | TransactionParted
 # Decisions
 
 
-def decide_joining(ledger: Ledger, command: JoinTransaction) -> list[JoiningEvent | CommodityDeclared]:
-    """Join a row to what stands; `transaction_not_joinable` where it does not fit there."""
-    declared, recorded = checked_record(ledger, command.own)
+def decide_joining(
+    ledger: Ledger, command: JoinTransaction
+) -> list[JoiningEvent | CommodityDeclared | AssertionWithdrawn]:
+    """Join a row to what stands; `transaction_not_joinable` where it does not fit there.
+
+    What takes an entry's place may contradict a balance that an older version of the same ledger confirmed: that
+    confirmation is withdrawn. Any other refuses it.
+    """
     day, was, _ = standing_transaction(ledger, command.transaction)
+    declared, recorded = _checked_own(ledger, command, day)
     known = ledger.joined.get(command.transaction, ())
     if len(known) >= MAX_JOINED:
         raise Rejected("transaction_not_joinable", transaction=command.transaction)
     becomes = _joined(ledger, (day, was), command.how, recorded)
     if becomes is None:
         raise Rejected("transaction_not_joinable", transaction=command.transaction)
+    _check_opened(ledger, becomes)
     check_accounts_open(ledger, was, becomes[1])
-    check_not_reconciled(ledger, command.transaction, (day, was), becomes)
+    withdrawn: list[AssertionWithdrawn] = []
+    if command.how.takes_its_place:
+        withdrawn = _contradicted(ledger, command.transaction, (day, was), becomes)
+    else:
+        check_not_reconciled(ledger, command.transaction, (day, was), becomes)
     joined = TransactionJoined(
         command.transaction,
         command.how,
@@ -117,7 +131,32 @@ def decide_joining(ledger: Ledger, command: JoinTransaction) -> list[JoiningEven
         recorded.payee,
         recorded.memo,
     )
-    return [*declared, joined]
+    return [*declared, *withdrawn, joined]
+
+
+def _checked_own(
+    ledger: Ledger, command: JoinTransaction, day: date
+) -> tuple[list[CommodityDeclared], TransactionRecorded]:
+    own = command.own
+    if command.how is not How.REMOVAL:
+        return checked_record(ledger, own)
+    check_id("transaction", own.transaction)
+    check_id("import_id", own.import_id)
+    return [], TransactionRecorded(own.transaction, day, (), None, own.import_id)
+
+
+def _contradicted(ledger: Ledger, transaction: TransactionId, was: Entry, becomes: Entry) -> list[AssertionWithdrawn]:
+    """The assertions to withdraw; refused where one that `becomes` contradicts is not of the same kind of file."""
+    standing = ledger.transaction(transaction)
+    number = ledger.imports.get(standing[2], 0) if standing is not None and standing[2] is not None else 0
+    form = ledger.import_formats.get(number)
+    withdrawn: list[AssertionWithdrawn] = []
+    for account, code, until, told_by in changed_assertions(ledger, was, becomes):
+        told_in = ledger.import_formats.get(ledger.imports.get(told_by, 0)) if told_by is not None else None
+        if form is None or told_in != form:
+            raise Rejected("transaction_reconciled", transaction=transaction, account=ledger.accounts[account].name)
+        withdrawn.append(AssertionWithdrawn(account, code, date.fromordinal(until)))
+    return list(dict.fromkeys(withdrawn))
 
 
 def evolve_joining(ledger: Ledger, event: JoiningEvent) -> None:
@@ -127,7 +166,7 @@ def evolve_joining(ledger: Ledger, event: JoiningEvent) -> None:
             known = ledger.joined.get(event.transaction, ())
             ledger.joined[event.transaction] = (*known, _remembered(event))
         case TransactionParted(transaction, own=own):
-            kept = tuple([joined for joined in ledger.joined.get(transaction, ()) if joined.own != own])
+            kept = _without(ledger, ledger.joined.get(transaction, ()), own)
             if kept:
                 ledger.joined[transaction] = kept
             else:
@@ -158,16 +197,17 @@ def parted(ledger: Ledger, entry: Entry, joined: Joined, rest: Sequence[Joined])
     match joined.how:
         case How.MATCH:
             return entry
-        case How.REPLACEMENT:
+        case How.REPLACEMENT | How.REMOVAL:
             return joined.was if entry == (joined.date, joined.postings) else entry
         case How.TRANSFER:
             leg = joined.postings[0]
-            if joined.contra is None or any(_same_leg(ledger, other.postings[0], leg) for other in rest):
+            if joined.contra is None or any(_tells(ledger, other.postings[:1], leg) for other in rest):
                 return entry
             place = next((n for n, posting in enumerate(postings) if _same_leg(ledger, posting, leg)), None)
             if place is None:
                 return entry
-            return day, (*postings[:place], joined.contra, *postings[place + 1 :])
+            contra = _of_today(ledger, joined.contra)
+            return day, (*postings[:place], contra, *postings[place + 1 :])
         case _:
             assert_never(joined.how)
 
@@ -177,13 +217,16 @@ def stood_alone(ledger: Ledger, rows: Sequence[Joined]) -> list[TransactionRecor
     events: list[TransactionRecorded | TransactionJoined] = []
     standing: list[tuple[TransactionId, Entry]] = []
     for row in rows:
+        if row.how is How.REMOVAL and not standing:
+            continue
+        postings = tuple([_of_today(ledger, posting) for posting in row.postings])
         recorded = TransactionRecorded(
-            row.own, row.date, row.postings, None, row.import_id, row.fingerprint, row.payee, row.memo
+            row.own, row.date, postings, None, row.import_id, row.fingerprint, row.payee, row.memo
         )
+        fitting = (row.how,) if row.how.takes_its_place else (How.MATCH, How.TRANSFER)
         for place, (transaction, entry) in enumerate(standing):
             found = next(
-                ((how, fit) for how in (How.MATCH, How.TRANSFER) if (fit := _joined(ledger, entry, how, recorded))),
-                None,
+                ((how, fit) for how in fitting if (fit := _joined(ledger, entry, how, recorded)) is not None), None
             )
             if found is not None:
                 how, becomes = found
@@ -194,7 +237,7 @@ def stood_alone(ledger: Ledger, rows: Sequence[Joined]) -> list[TransactionRecor
                         how,
                         row.own,
                         row.date,
-                        row.postings,
+                        postings,
                         *entry,
                         *becomes,
                         row.import_id,
@@ -205,24 +248,32 @@ def stood_alone(ledger: Ledger, rows: Sequence[Joined]) -> list[TransactionRecor
                 )
                 break
         else:
-            standing.append((row.own, (row.date, row.postings)))
+            standing.append((row.own, (row.date, postings)))
             events.append(recorded)
     return events
+
+
+def _check_opened(ledger: Ledger, entry: Entry) -> None:
+    """A leg may join on a day before its own, on which its account has to be open too."""
+    day, postings = entry
+    for posting in postings:
+        account = ledger.accounts[posting.account]
+        if account.opened_on is not None and day < account.opened_on:
+            raise Rejected("account_not_open_yet", account=account.name, opened_on=account.opened_on, date=day)
 
 
 def _joined(ledger: Ledger, entry: Entry, how: How, own: TransactionRecorded) -> Entry | None:
     """What stands once a row has joined; None where it does not fit."""
     day, postings = entry
-    leg = own.postings[0]
-    told = any(_same_leg(ledger, posting, leg) for posting in postings)
     match how:
-        case How.MATCH:
-            return entry if told else None
-        case How.REPLACEMENT:
+        case How.REPLACEMENT | How.REMOVAL:
             return own.date, own.postings
+        case How.MATCH:
+            return entry if _tells(ledger, postings, own.postings[0]) else None
         case How.TRANSFER:
+            leg = own.postings[0]
             place = _contra(ledger, postings, leg)
-            if told or place is None:
+            if place is None or _tells(ledger, postings, leg):
                 return None
             return day, (*postings[:place], leg, *postings[place + 1 :])
         case _:
@@ -242,8 +293,39 @@ def _contra(ledger: Ledger, postings: tuple[Posting, ...], leg: Posting) -> int 
     return places[0] if len(places) == 1 else None
 
 
+def _of_today(ledger: Ledger, posting: Posting) -> Posting:
+    """The posting on the category that its own was merged into since."""
+    account = ledger.canonical(posting.account)
+    return posting if account == posting.account else Posting(account, posting.amount, posting.cost, posting.price)
+
+
+def _tells(ledger: Ledger, postings: Sequence[Posting], leg: Posting) -> bool:
+    return any(_same_leg(ledger, posting, leg) for posting in postings)
+
+
 def _same_leg(ledger: Ledger, one: Posting, other: Posting) -> bool:
     return one.amount == other.amount and ledger.canonical(one.account) == ledger.canonical(other.account)
+
+
+def _without(ledger: Ledger, rows: tuple[Joined, ...], own: TransactionId) -> tuple[Joined, ...]:
+    """The rows that stay where one parts; what they took the place of is told without it too, and where another tells
+    its leg, that one stands for the category now.
+    """
+    kept: list[Joined] = []
+    gone: Joined | None = None
+    for row in rows:
+        if row.own == own:
+            gone = row
+        elif gone is not None and row.how.takes_its_place:
+            kept.append(replace(row, was=parted(ledger, row.was, gone, kept)))
+        else:
+            kept.append(row)
+    if gone is not None and gone.how is How.TRANSFER:
+        for place, row in enumerate(kept):
+            if row.how is How.MATCH and _same_leg(ledger, row.postings[0], gone.postings[0]):
+                kept[place] = replace(row, how=How.TRANSFER, contra=gone.contra)
+                break
+    return tuple(kept)
 
 
 def _remembered(event: TransactionJoined) -> Joined:

@@ -6,7 +6,7 @@ Flat maps of immutable values, written by `evolve` alone, so that a unit of work
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Container, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -32,11 +32,18 @@ Entry = tuple[date, tuple[Posting, ...]]
 
 
 class How(StrEnum):
-    """How a row joins a transaction: as its other leg, as the same movement told again, or in its place."""
+    """How a row joins a transaction: as its other leg, as the same movement told again, in its place, or as the word
+    that it is no more.
+    """
 
     TRANSFER = "transfer"
     MATCH = "match"
     REPLACEMENT = "replacement"
+    REMOVAL = "removal"
+
+    @property
+    def takes_its_place(self) -> bool:
+        return self in (How.REPLACEMENT, How.REMOVAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,8 @@ class Ledger:
     imports: MutableMapping[ImportId, int] = field(default_factory=dict)
     """Numbers, from 1, of imports that stand; an undone import is gone from here."""
     import_numbers: MutableMapping[int, ImportId] = field(default_factory=dict)
+    import_formats: MutableMapping[int, str] = field(default_factory=dict)
+    """The format that each import came in."""
     closed_imports: MutableMapping[int, bool] = field(default_factory=dict)
     """Numbers of imports with a transaction in a closed period; they can no longer be undone."""
 
@@ -182,6 +191,32 @@ class Ledger:
         for transaction, kept in self.standing.items():
             if (_HEAD.unpack_from(kept)[1] if isinstance(kept, bytes) else kept[1]) == number:
                 yield transaction
+
+    def makers(self) -> Iterator[tuple[TransactionId, int]]:
+        """Every standing transaction and the number of the import that made it; 0 where none did."""
+        for transaction, kept in self.standing.items():
+            yield transaction, _HEAD.unpack_from(kept)[1] if isinstance(kept, bytes) else kept[1]
+
+    def that_move(
+        self, wanted: Container[tuple[str, int]], first: date, last: date
+    ) -> Iterator[tuple[TransactionId, date, tuple[Posting, ...], int]]:
+        """The standing transactions from `first` to `last` with a posting of one of these (commodity code, minor units):
+        id, day, postings, and the number of the import that made each (0: none did).
+        """
+        coded = self.coded
+        begin, end = first.toordinal(), last.toordinal()
+        for transaction, kept in self.standing.items():
+            if isinstance(kept, bytes):
+                ordinal, _ = _HEAD.unpack_from(kept)
+                if not begin <= ordinal <= end:
+                    continue
+                moved = _POSTING.iter_unpack(kept[_HEAD.size :])
+                if not any((coded[code], minor) in wanted for _, code, minor in moved):
+                    continue
+            elif not begin <= kept[0] <= end:
+                continue
+            ordinal, number, postings = self._unpacked(kept)
+            yield transaction, date.fromordinal(ordinal), postings, number
 
     def days(self) -> Iterator[tuple[TransactionId, int]]:
         """Every standing transaction and its day as an ordinal."""

@@ -6,6 +6,7 @@ closed period nothing changes; a dated correction enters later and names its ori
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import assert_never
@@ -369,11 +370,21 @@ def check_not_reconciled(
     becomes: tuple[date, tuple[Posting, ...]] | None,
 ) -> None:
     """Refuse what would change an asserted balance; a new category on the other side of the entry does not."""
+    for account, *_ in changed_assertions(ledger, was, becomes):
+        raise Rejected("transaction_reconciled", transaction=transaction, account=ledger.accounts[account].name)
+
+
+def changed_assertions(
+    ledger: Ledger, was: tuple[date, tuple[Posting, ...]], becomes: tuple[date, tuple[Posting, ...]] | None
+) -> Iterator[tuple[AccountId, str, int, ImportId | None]]:
+    """The assertions that what `becomes` of an entry would falsify: account, commodity code, day as an ordinal, and the
+    import that told it.
+    """
     postings = (*was[1], *(becomes[1] if becomes is not None else ()))
     for account, code in dict.fromkeys((ledger.canonical(p.account), p.amount.commodity.code) for p in postings):
-        for until, _, _ in ledger.asserted.get((account, code), ()):
+        for until, _, told_by in ledger.asserted.get((account, code), ()):
             if _effect(ledger, was, account, code, until) != _effect(ledger, becomes, account, code, until):
-                raise Rejected("transaction_reconciled", transaction=transaction, account=ledger.accounts[account].name)
+                yield account, code, until, told_by
 
 
 def _effect(

@@ -35,6 +35,9 @@ MAX_NAME_PARTS = 12
 OPENING_BALANCES = "Equity:Opening-Balances"
 """The account against which a book's first balances stand; every book is born with it."""
 
+UNCATEGORIZED = ("Expenses:Uncategorized", "Income:Uncategorized")
+"""The categories of what was spent, and of what came in, until somebody says what it was for."""
+
 
 def check_calendar(day: date) -> None:
     if not FIRST_DAY <= day <= LAST_DAY:

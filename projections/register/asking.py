@@ -17,6 +17,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Date,
+    FromClause,
     Integer,
     Row,
     Select,
@@ -30,12 +31,22 @@ from sqlalchemy import (
 
 from domain.book import BookId
 from domain.errors import Rejected
-from domain.ledger import FIRST_DAY, LAST_DAY, AccountId, Cost, ImportId, Posting, Price, TransactionId
+from domain.ledger import (
+    FIRST_DAY,
+    LAST_DAY,
+    AccountId,
+    Cost,
+    ImportId,
+    Instalment,
+    Posting,
+    Price,
+    TransactionId,
+)
 from domain.money import Amount, commodity
+from domain.words import words
 from projections.chart import BookChart
 from projections.readmodel import NEVER
 from projections.register.tables import NAME, VERSION, chart, entries, lines, months
-from projections.register.words import words
 
 MAX_PAGE = 500
 """The most transactions of one page."""
@@ -53,7 +64,7 @@ class Entry:
 
     Postings name the account that a merged one became part of. `change` and `balance` tell of the account asked for
     (None without one), by commodity: what the entry changed, and what the account holds after it in every commodity
-    that is not zero or was just changed.
+    that is not zero or was just changed. `instalment`: which part of which purchase it is; None for a whole one.
     """
 
     transaction: TransactionId
@@ -66,6 +77,7 @@ class Entry:
     postings: tuple[Posting, ...]
     import_id: ImportId | None
     corrects: TransactionId | None
+    instalment: Instalment | None
     change: tuple[Amount, ...] | None
     balance: tuple[Amount, ...] | None
 
@@ -117,7 +129,7 @@ def transactions(
     bounds = (first or FIRST_DAY, min(last or LAST_DAY, as_of or LAST_DAY))
     matching = [entries.c.words.contains(f" {word}", autoescape=True) for word in wanted]
     if account is None:
-        states = select(entries).where(*_standing(entries, places.number, bounds, known), *matching)
+        states = select(entries).where(*standing(entries, places.number, bounds, known), *matching)
         found = [*connection.execute(_newest(states, entries, after, limit + 1))]
     else:
         found = _of_account(connection, places, account, bounds, known, matching, after, limit + 1)
@@ -136,16 +148,39 @@ def span(connection: Connection, book: BookId, known: int | None = None) -> tupl
     if number is None:
         return None
     days = [
-        connection.scalar(select(end(entries.c.date)).where(*_standing(entries, number, (FIRST_DAY, LAST_DAY), known)))
+        connection.scalar(select(end(entries.c.date)).where(*standing(entries, number, (FIRST_DAY, LAST_DAY), known)))
         for end in (func.min, func.max)
     ]
     return None if days[0] is None or days[1] is None else (days[0], days[1])
 
 
+def opened_against(
+    connection: Connection, book: BookId, equity: AccountId, accounts: Iterable[AccountId], known: int | None = None
+) -> set[AccountId]:
+    """Which of `accounts` have a standing transaction that also posts to `equity`: their opening balance is told."""
+    places = chart.of(connection, book, known)
+    if places is None:
+        return set()
+    wanted = {number: account for account in accounts for number in places.numbers_of(account)}
+    told, own = lines.alias(), lines.alias()
+    same = [told.c[name] == own.c[name] for name in ("book_number", "date", "version")]
+    both = (
+        select(own.c.account)
+        .join(told, and_(*same))
+        .where(
+            *standing(told, places.number, (FIRST_DAY, LAST_DAY), known),
+            told.c.account.in_(places.numbers_of(equity)),
+            own.c.account.in_(sorted(wanted)),
+        )
+        .distinct()
+    )
+    return {wanted[number] for number in connection.scalars(both)}
+
+
 _Key = tuple[date, int]
 
 
-def _standing(table: Table, number: int, bounds: tuple[date, date], known: int | None) -> list[ColumnElement[bool]]:
+def standing(table: FromClause, number: int, bounds: tuple[date, date], known: int | None) -> list[ColumnElement[bool]]:
     """What picks the states (or lines) of a book between two days that stand, or stood at version `known`."""
     columns = table.c
     between = [columns.book_number == number, columns.date >= bounds[0], columns.date <= bounds[1]]
@@ -184,7 +219,7 @@ def _of_account(
     for number in places.numbers_of(account):
         # One line a commodity, one state for all of them; the order of the lines' key gives the page without sorting.
         keys = select(lines.c.date, lines.c.version).distinct()
-        keys = keys.where(*_standing(lines, places.number, bounds, known), lines.c.account == number)
+        keys = keys.where(*standing(lines, places.number, bounds, known), lines.c.account == number)
         if matching:
             keys = keys.join(entries, and_(*same)).where(*matching)
         page = _newest(keys, lines, after, limit).subquery()
@@ -213,7 +248,7 @@ def _with_balance(
     between = (
         select(columns.date, columns.version, columns.commodity, columns.scale, columns.minor)
         .where(
-            *_standing(lines, places.number, (bottom[0], top[0]), known),
+            *standing(lines, places.number, (bottom[0], top[0]), known),
             columns.account.in_(numbers),
             _key(lines) >= _literal(bottom),
             _key(lines) <= _literal(top),
@@ -250,7 +285,7 @@ def _held_before(
     held: Counter[str] = Counter()
     scales: dict[str, int] = {}
     since = FIRST_DAY if known is not None else month
-    before = _standing(lines, number, (since, key[0]), known)
+    before = standing(lines, number, (since, key[0]), known)
     parts = [(lines, [*before, lines.c.account.in_(accounts), _key(lines) < _literal(key)])]
     if known is None:
         parts.append((months, [months.c.book_number == number, months.c.account.in_(accounts), months.c.month < month]))
@@ -266,7 +301,7 @@ def _held_before(
 def _entry(
     row: Row[Any], places: BookChart, change: tuple[Amount, ...] | None, balance: tuple[Amount, ...] | None
 ) -> Entry:
-    payee, memo, tags, links, import_id, corrects, postings = orjson.loads(row.body)
+    payee, memo, tags, links, import_id, corrects, instalment, postings = orjson.loads(row.body)
     return Entry(
         row.transaction,
         row.version,
@@ -275,9 +310,10 @@ def _entry(
         memo,
         tuple(tags),
         tuple(links),
-        tuple([_unpacked(posting, places) for posting in postings]),
+        tuple([unpacked(posting, places) for posting in postings]),
         import_id,
         corrects,
+        None if instalment is None else Instalment(*instalment),
         change,
         balance,
     )
@@ -310,7 +346,7 @@ def _opened(cursor: str, filters: str) -> _Key:
     return key
 
 
-def _unpacked(packed: list[Any], places: BookChart) -> Posting:
+def unpacked(packed: list[Any], places: BookChart) -> Posting:
     account = places.accounts[packed[0]]
     amount = Amount(packed[1], commodity(packed[2], packed[3]))
     if len(packed) == 4:

@@ -16,7 +16,7 @@ from sqlalchemy import (
 from projections.chart import Chart
 from projections.readmodel import CText
 
-NAME, VERSION = "register", 1
+NAME, VERSION = "register", 2
 
 metadata = MetaData()
 chart = Chart(NAME, VERSION, metadata)
@@ -36,8 +36,22 @@ entries = Table(
 """The states of transactions: each stands from `version` until the version before `until`.
 
 `words` are the normalised words of payee, memo and tags, each after a space; `body` is JSON: payee, memo, tags, links,
-import, corrected transaction, postings.
+import, corrected transaction, instalment, postings.
 """
+instalments = Table(
+    f"{NAME}_v{VERSION}_instalments",
+    metadata,
+    Column("book_number", BigInteger),
+    Column("purchase", CText),
+    Column("k", Integer),
+    Column("version", Integer),
+    Column("until", Integer, nullable=False),
+    Column("date", Date, nullable=False),
+    Column("n", Integer, nullable=False),
+    PrimaryKeyConstraint("book_number", "purchase", "k", "version"),
+    sqlite_with_rowid=False,
+)
+"""The states of transactions that are the `k`-th of `n` instalments of a purchase: how far each purchase has come."""
 lines = Table(
     f"{NAME}_v{VERSION}_lines",
     metadata,

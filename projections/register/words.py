@@ -1,32 +1,13 @@
-"""Words as they are compared: whatever their accents and case, and the same on every database."""
+"""The words by which a transaction is found, as its row keeps them."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from functools import lru_cache
+
+from domain.words import words
 
 REMEMBERED_TEXTS = 4_096
 """How many texts' words are kept while folding: households write the same payees again and again."""
-
-_WORD = re.compile(r"\w+")
-_BEYOND_LATIN = re.compile("[^\u0000-\u007f\u0300-\u036f]")
-"""What neither is ASCII nor an accent taken apart from its letter."""
-
-
-def words(text: str) -> list[str]:
-    """The words of a text as they are compared: case folded, accents stripped, each once, in order."""
-    return list(dict.fromkeys(_WORD.findall(_folded(text))))
-
-
-def _folded(text: str) -> str:
-    if text.isascii():
-        return text.lower()
-    apart = unicodedata.normalize("NFKD", text)
-    if _BEYOND_LATIN.search(apart) is None:  # nearly all that is written in Latin letters, and it goes fast
-        return apart.encode("ascii", "ignore").decode("ascii").lower()
-    folded = unicodedata.normalize("NFKD", apart.casefold())
-    return "".join([character for character in folded if not unicodedata.combining(character)]).casefold()
 
 
 @lru_cache(maxsize=REMEMBERED_TEXTS)

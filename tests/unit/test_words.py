@@ -1,4 +1,4 @@
-"""The words of a text, as the register compares them."""
+"""The words of a text, as searches and rules compare them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.register.words import words, words_column
+from domain.words import words
+from projections.register.words import words_column
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,20 @@ WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 MONEY = re.compile(r"([-\u2212]?)\s?(?:R\$|US\$|\$|€|BRL|USD|EUR)?\s?([-\u2212]?)(\d[\d.,]*)")
 
+MAX_STEPS = 150
+"""Presses of the Tab key from anywhere to anywhere: more is no way that somebody walks."""
+
+REFUSED = re.compile(r"the server responded with a status of 4\d\d")
+"""What the browser itself notes of a refusal, which the page shows as a sentence."""
+
+_FOCUS_SHOWS = """
+  (element) => {
+    const shown = element.matches(".unseen") ? (element.labels?.[0] ?? element) : element;
+    const style = getComputedStyle(shown);
+    return (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0) || style.boxShadow !== "none";
+  }
+"""
+
 _NOTE_VIOLATIONS = """
   window.heldBack = [];
   document.addEventListener("securitypolicyviolation", (event) =>
@@ -66,13 +80,17 @@ PHONE = Window("phone", 360, 740, hand=True)
 class Visitor:
     page: Page
     name: str
+    window: Window
     language: Language
     broken: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
     elsewhere: list[str] = field(default_factory=list)
 
     def watch(self, address: str) -> None:
         def said(message: ConsoleMessage) -> None:
-            if message.type in ("error", "warning"):
+            if REFUSED.search(message.text):
+                self.refused.append(message.text)
+            elif message.type in ("error", "warning"):
                 self.broken.append(f"console: {message.text}")
 
         def asked(request: Request) -> None:
@@ -84,9 +102,13 @@ class Visitor:
         self.page.on("request", asked)
         self.page.add_init_script(_NOTE_VIOLATIONS)
 
-    def leave(self) -> None:
-        """The visit was clean: no error, nothing from elsewhere, nothing held back by the page's own rules."""
+    def leave(self, refused: int = 0) -> None:
+        """The visit was clean: no error, nothing from elsewhere, nothing held back by the page's own rules.
+
+        `refused`: how many requests the server has turned down with a sentence, as the visit meant it to.
+        """
         assert self.broken == []
+        assert len(self.refused) == refused, self.refused
         assert self.elsewhere == []
         assert self.page.evaluate("window.heldBack") == []
 
@@ -111,6 +133,35 @@ class Visitor:
         if self.language == "pt":
             written = written.translate(str.maketrans(",.", ".,"))
         expect(self.page.locator(selector)).to_contain_text(re.compile(rf"(?<![\d.,]){written}(?!\d)"))
+
+    def rows(self, verdict: str | None = None) -> Locator:
+        """The preview's rows, all or those of one verdict."""
+        narrowed = "" if verdict is None else f'[data-verdict="{verdict}"]'
+        return self.page.locator(f"#import-rows tbody tr[data-row]{narrowed}")
+
+    def bring(self, path: Path) -> None:
+        """Bring a file as people do on this window, and wait for what the page makes of it."""
+        self.choose(path) if self.window.hand else self.drop(path)
+        self.sees("#import-detected")
+
+    def answer(self, selector: str, text: str) -> None:
+        """Type an answer and go on; the preview is the one with this answer once it stands still."""
+        control = self.sees(selector)
+        with self.page.expect_response(re.compile(r"/preview$")):
+            control.fill(text)
+            control.press("Tab")
+
+    def press_to(self, selector: str, key: str = "Tab") -> None:
+        """Walk with the Tab key alone until something has the focus, which must be seen all the way."""
+        wanted = self.page.locator(selector)
+        for _ in range(MAX_STEPS):
+            self.page.keyboard.press(key)
+            here = self.page.locator(":focus")
+            assert here.count() == 1, "the focus is nowhere"
+            assert here.evaluate(_FOCUS_SHOWS), f"no mark of focus on {here.evaluate('(e) => e.outerHTML')[:200]}"
+            if wanted.evaluate("(element) => element === document.activeElement"):
+                return
+        raise AssertionError(f"{selector} is not reached by {MAX_STEPS} steps of the Tab key")
 
     def drop(self, path: Path) -> None:
         """Let go of a file over the drop zone, as a mouse does."""
@@ -164,7 +215,7 @@ def visitor(browser: Browser, address: str, window: Window, language: Language, 
     )
     context.set_default_timeout(PATIENCE_MS)
     try:
-        somebody = Visitor(context.new_page(), f"{window.name}-{language}-{name}", language)
+        somebody = Visitor(context.new_page(), f"{window.name}-{language}-{name}", window, language)
         somebody.watch(address)
         yield somebody
     finally:

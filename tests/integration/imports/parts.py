@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from commands.bus import CommandBus
 from commands.imports import ImportAnswer, ImportService
 from commands.ports import Asked, IdempotencyKey
 from domain.book import Book, BookCommand, BookId
+from domain.ledger import TransactionAmended, TransactionId, TransactionRecorded
 from infra.clock import FixedClock, TimeOrderedIds
 from infra.keys import KeyFile
 from infra.pending import SqlPendingImports
@@ -66,6 +67,23 @@ class Desk:
         return self.bus.inspect(self.book, lambda book: len(book.ledger.standing)).result(60)
 
 
+@dataclass(frozen=True, slots=True)
+class LogWords:
+    """Words of transactions, read from the log itself."""
+
+    store: SqlEventStore
+
+    def of(self, book: BookId, transactions: Collection[TransactionId]) -> dict[TransactionId, tuple[str, str]]:
+        told: dict[TransactionId, tuple[str, str]] = {}
+        for recorded in self.store.read_book(book, 0, 1_000_000):
+            match recorded.event:
+                case TransactionRecorded() | TransactionAmended() as event if event.transaction in transactions:
+                    told[event.transaction] = (event.payee, event.memo)
+                case _:
+                    pass
+        return told
+
+
 @contextmanager
 def desk(folder: Path, commodity: str = "USD", url: str | None = None) -> Iterator[Desk]:
     clock, ids = FixedClock(NOW), TimeOrderedIds()
@@ -76,7 +94,7 @@ def desk(folder: Path, commodity: str = "USD", url: str | None = None) -> Iterat
         asked = Asked("local", "c-0", "c-0", "c-0")
         book = open_book(bus, ids, asked, "Home", commodity, "America/Sao_Paulo").result(60).book
         pending = SqlPendingImports(store.writing, store.reading)
-        yield Desk(book, bus, store, ImportService(bus, store, keys, ids, clock, pending), pending)
+        yield Desk(book, bus, store, ImportService(bus, store, keys, ids, clock, pending, LogWords(store)), pending)
     finally:
         bus.close()
         store.close()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from commands.imports.service import held_on
+from commands.imports.looks import held_on
 from domain.book import Book
 from domain.errors import Rejected
 from tests.integration.imports.parts import Desk, desk

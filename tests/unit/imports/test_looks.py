@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from commands.imports.service import held_on, openings
+from commands.imports.looks import held_on, openings
 from domain.book import Book
 from domain.ledger import (
     OPENING_BALANCES,

@@ -1,0 +1,250 @@
+/**
+ * Import: a file is dropped, shown row by row, recorded when a person says so, and taken back as a whole.
+ *
+ * Nothing is recorded before that. Only the very first file makes a book, as a preview needs one; it is gone again when
+ * that file is not recorded after all.
+ */
+
+import { commit, eraseBook, list, preview, previewAgain, transactions, undo } from "./api.js";
+import { el, fill, fillNotes, find, goTo, show, tell } from "./dom.js";
+import { ownAccounts } from "./figures.js";
+import { isOwn } from "./panel.js";
+import { clearQuestions, showQuestions, unanswered } from "./questions.js";
+import { prepareRows, showRows } from "./rows.js";
+import { counted, known, say, shortName, span, t } from "./text.js";
+import { calm, complain, guarded } from "./trouble.js";
+
+/** What the page does for an import: `target`, `makeBook`, `recorded`, `takenBack`, `gone`. */
+let house = null;
+/** The file that is being shown. */
+let file = null;
+const waiting = [];
+
+export function prepareImport(told) {
+  house = told;
+  prepareRows();
+  find("file-input").addEventListener("change", (event) => {
+    take([...event.target.files]);
+    event.target.value = "";
+  });
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    find("drop-zone").classList.add("over");
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (event.relatedTarget === null) find("drop-zone").classList.remove("over");
+  });
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    find("drop-zone").classList.remove("over");
+    take([...event.dataTransfer.files]);
+  });
+  find("import-questions").addEventListener("submit", (event) => event.preventDefault());
+  find("import-commit").addEventListener("click", guarded(record));
+  find("import-cancel").addEventListener("click", guarded(cancel));
+  find("result-dismiss").addEventListener("click", () => {
+    show(find("import-result"), false);
+    find("file-input").focus();
+  });
+}
+
+export const isImporting = () => file !== null;
+
+function take(files) {
+  waiting.push(...files);
+  if (file === null && waiting.length > 0) next();
+}
+
+const next = guarded(async () => {
+  const chosen = waiting.shift();
+  tell(t("reading", { file: chosen.name }));
+  show(find("import-result"), false);
+  const target = house.target();
+  await read(chosen, target ?? (await house.makeBook(null)), target === null);
+});
+
+/** Read a file into a book's preview. A book made for it takes the file's currency, and goes where it is refused. */
+async function read(chosen, book, isFresh) {
+  let shown;
+  try {
+    shown = await preview(book.book, chosen);
+  } catch (problem) {
+    if (isFresh) await unmake(book);
+    throw problem;
+  }
+  const currency = shown.detected?.currency;
+  if (isFresh && currency && currency !== book.commodity) {
+    await unmake(book);
+    return read(chosen, await house.makeBook(currency), true);
+  }
+  const rebase = isFresh
+    ? guarded(async (code) => {
+        await unmake(book);
+        await read(chosen, await house.makeBook(code), true);
+      })
+    : null;
+  const accounts = await ownAccounts(book.book);
+  file = { chosen, book, isFresh, rebase, accounts, preview: shown, answers: {}, skip: new Set(), separate: new Set() };
+  clearQuestions(find("import-questions"));
+  find("import-title").textContent = t("import.of", { file: chosen.name });
+  show(find("import"));
+  draw();
+  goTo(find("import-title"));
+}
+
+/** Erase a book that was made for a file and holds nothing. */
+async function unmake(book) {
+  const [accounts, page] = await Promise.all([list(book.book, "accounts"), transactions(book.book, {}, 1)]);
+  if (accounts.some(isOwn) || page.items.length > 0) return;
+  await eraseBook(book.book);
+  await house.gone(book);
+}
+
+// What is shown
+
+function draw() {
+  const shown = file.preview;
+  fill(find("import-detected"), detected(shown).map(([name, value]) =>
+    el("li", { "data-detected": name }, el("span", { class: "name" }, t(`detected.${name}`)), " ", el("span", {}, value)),
+  ));
+  const remarks = find("import-remarks");
+  fillNotes(remarks, shown.remarks.map(say));
+  [...remarks.children].forEach((item, n) => (item.dataset.code = shown.remarks[n].code));
+  showQuestions(find("import-questions"), file, again);
+  find("import-counts").textContent = inWords(shown.counts);
+  Object.assign(find("import-counts").dataset, dataOf(shown.counts));
+  agreement(find("import-expected"), shown.agreement, shown.rows.length > 0);
+  showRows(file, again);
+}
+
+/** What was found out about the file, name by name, in the order in which a person checks it. */
+function detected(shown) {
+  const found = shown.detected ?? {};
+  const named = (group, value) => (known(`${group}.${value}`) ? t(`${group}.${value}`) : value);
+  const period = shown.period;
+  return [
+    ["bank", found.bank],
+    ["account", shown.account ? shortName(shown.account) : shown.statements.map((one) => shortName(one.account)).join(", ")],
+    ["period", period ? span(period.first, period.last) : ""],
+    ["currency", found.currency],
+    ["format", [shown.format.toUpperCase(), shown.profile].filter(Boolean).join(", ")],
+    ["encoding", (found.encoding || shown.encoding || "").toUpperCase()],
+    ["delimiter", found.delimiter ? named("delimiter", found.delimiter) : ""],
+    ["decimal_mark", found.decimal_mark ? named("mark", found.decimal_mark) : ""],
+    ["date_order", found.date_order ? named("choice.date_order", found.date_order) : ""],
+    ["sign", found.sign ? named("sign", file.answers.sign ?? found.sign) : ""],
+  ].filter(([, value]) => value);
+}
+
+/** Counts as a sentence: what is always told first, then whatever else there is. */
+function inWords(counts) {
+  const order = ["new", "duplicate", "transfer", "match", "instalments", "left-out"];
+  const names = [...order, ...Object.keys(counts).filter((name) => !order.includes(name))];
+  const told = names.filter((name) => counts[name] > 0 || name === "new");
+  return told.map((name) => (known(`count.${name}.one`) ? counted(`count.${name}`, counts[name] ?? 0) : `${counts[name]} ${name}`)).join(", ");
+}
+
+const dataOf = (counts) =>
+  Object.fromEntries(Object.entries(counts).map(([name, count]) => [name.replace(/-(\w)/g, (_, letter) => letter.toUpperCase()), count]));
+
+/** How the books stand beside what the bank says: a mark, a word and the sentence. */
+function agreement(place, told, isShown = true) {
+  show(place, isShown && told !== null);
+  if (told === null) return;
+  const kind = told.code.startsWith("differs") ? "differs" : told.code === "agreement_unknown" ? "unknown" : "agrees";
+  place.dataset.code = told.code;
+  place.dataset.agreement = kind;
+  fill(place, el("strong", {}, t(`agreement.${kind}`)), el("span", {}, say(told)));
+}
+
+/** The same preview with what was answered since; answers given meanwhile are told in one more turn. */
+let isAsking = false;
+let isStale = false;
+
+async function again() {
+  if (isAsking) {
+    isStale = true;
+    return;
+  }
+  isAsking = true;
+  const asked = file;
+  try {
+    do {
+      isStale = false;
+      calm();
+      const shown = await previewAgain(asked.book.book, asked.preview.import_id, said(asked));
+      if (file !== asked) return;
+      file.preview = shown;
+      draw();
+    } while (isStale);
+  } catch (problem) {
+    if (file === asked) complain(problem);
+  } finally {
+    isAsking = false;
+  }
+}
+
+const ascending = (rows) => [...rows].sort((one, other) => one - other);
+
+function said({ answers, skip, separate }) {
+  const told = separate.size ? { ...answers, separate: ascending(separate) } : answers;
+  return { answers: told, skip: ascending(skip) };
+}
+
+// What is done
+
+async function record() {
+  const missing = unanswered(find("import-questions"));
+  if (missing !== null) {
+    tell(t("answer.needed"));
+    missing.setAttribute("aria-invalid", "true");
+    missing.focus();
+    return;
+  }
+  tell(t("committing"));
+  const { chosen, book, preview: shown } = file;
+  const answer = await commit(book.book, shown.import_id, said(file));
+  close();
+  await house.recorded(book, answer.version);
+  showResult(book, answer, chosen.name);
+  if (waiting.length > 0) setTimeout(next);
+}
+
+async function cancel() {
+  const { book, isFresh } = file;
+  close();
+  if (isFresh) await unmake(book);
+  tell(t("canceled"));
+  find("file-input").focus();
+  if (waiting.length > 0) setTimeout(next);
+}
+
+function close() {
+  file = null;
+  show(find("import"), false);
+}
+
+function showResult(book, answer, name) {
+  find("result-title").textContent = t("result.done", { file: name });
+  find("result-counts").textContent = inWords(answer.counts);
+  Object.assign(find("result-counts").dataset, dataOf(answer.counts));
+  agreement(find("import-agreement"), answer.agreement);
+  const button = find("import-undo");
+  show(button);
+  button.onclick = () => takeBack(book, answer.import_id, name);
+  show(find("import-result"));
+  goTo(find("result-title"));
+}
+
+/** Take an import back, from its result or from the list of files. */
+export const takeBack = guarded(async (book, importId, name) => {
+  tell(t("undoing"));
+  const answer = await undo(book.book, importId);
+  await house.recorded(book, answer.version);
+  find("result-title").textContent = t("result.undone", { file: name });
+  find("result-counts").textContent = inWords(answer.counts);
+  show(find("import-agreement"), false);
+  show(find("import-undo"), false);
+  show(find("import-result"));
+  goTo(find("result-title"));
+});

@@ -1,0 +1,97 @@
+"""Amounts as a file writes them: each distinct text is read once, and what it leaves open is kept as its reason."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from commands.imports.delimited.profile import folded
+from commands.imports.reading import Reason
+from commands.imports.texts import clean, currency_in, decimal_mark_of, read_figure
+from domain.errors import Rejected
+from domain.money import ISO_4217, MAX_AMOUNT_MINOR
+
+Figure = tuple[int, int, str]
+"""Minor units, decimal places, and the currency that stands beside the figure."""
+
+DEFAULT_SCALE = 2
+"""Decimal places of a currency that is not known."""
+
+_UNSIGNED = frozenset("0123456789., ")
+_SIGN = re.compile(r"[+(−–﹣－-]")
+_OUT = "saida saidas debito debit d db dr out soll s af dare uscita debe cargo belastung debited".split()
+_IN = "entrada entradas credito credit c cr in haben h bij avere entrata haber abono gutschrift credited".split()
+_DIRECTIONS = dict.fromkeys(_OUT, -1) | dict.fromkeys(_IN, 1)
+
+
+def scale_of(currency: str) -> int:
+    """Decimal places of a currency, by its code."""
+    known = ISO_4217.get(currency)
+    return known.scale if known is not None else DEFAULT_SCALE
+
+
+def direction_of(word: str) -> int:
+    """-1 for a word that says out, 1 for one that says in, 0 for any other."""
+    return _DIRECTIONS.get(folded(word), 0)
+
+
+def is_signed(text: str) -> bool:
+    """Whether a figure says itself which way it goes."""
+    return _SIGN.search(text) is not None
+
+
+def mark_of(texts: Iterable[str]) -> str:
+    """The decimal mark of all figures that tell one; empty where none does, or some differ."""
+    marks = {mark for text in texts if (mark := decimal_mark_of(text))}
+    return marks.pop() if len(marks) == 1 else ""
+
+
+def code_in_name(name: str) -> str:
+    """The currency that a column's name tells: `Betrag (EUR)`, `Valor (R$)`, `Bedrag EUR`."""
+    found = re.search(r"\(([^()]{1,4})\)\s*\Z", name) or re.search(r"\s([A-Z]{3})\s*\Z", name)
+    if found is None:
+        return ""
+    try:
+        return currency_in(f"{found[1]}1")
+    except Rejected:
+        return ""
+
+
+def codes_in(texts: Iterable[str]) -> set[str]:
+    """The currencies that stand beside figures."""
+    codes = set()
+    for text in texts:
+        if not _UNSIGNED.issuperset(text.strip("-")):
+            try:
+                codes.add(currency_in(text))
+            except Rejected:
+                continue
+    return codes - {""}
+
+
+class Figures(dict[str, "Figure | Reason"]):
+    """What each text means as a figure of a currency of `scale` places, or why it cannot be told."""
+
+    def __init__(self, mark: str, scale: int) -> None:
+        super().__init__()
+        self._mark = mark
+        self._scale = scale
+
+    def __missing__(self, text: str) -> Figure | Reason:
+        figure = self[text] = self._read(text)
+        return figure
+
+    def _read(self, text: str) -> Figure | Reason:
+        try:
+            minor, places = read_figure(text, self._scale, self._mark)
+            own = "" if _UNSIGNED.issuperset(text.strip("-")) else currency_in(text)
+        except Rejected as rejected:
+            return Reason(rejected.code, rejected.params)
+        if abs(minor) > MAX_AMOUNT_MINOR * 10 ** max(0, places - self._scale):
+            return Reason("amount_out_of_range", {"limit_minor": MAX_AMOUNT_MINOR})
+        return minor, places, own
+
+
+def told(text: str) -> str:
+    """A text as a question or a reason shows it."""
+    return clean(text)[:40]

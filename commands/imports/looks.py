@@ -1,0 +1,135 @@
+"""Looks at a book's ledger that plans ask for: each one reading of what stands, while its commands wait."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Collection, Iterator
+from datetime import date
+
+from commands.imports.plan import Candidate, Earlier, Place, Told
+from domain.ledger import OPENING_BALANCES, AccountId, How, Ledger, TransactionId
+
+
+def candidates(ledger: Ledger, wanted: frozenset[tuple[str, int]], first: date, last: date) -> list[Candidate]:
+    """The standing transactions of some days that move one of these amounts; no opening balance among them."""
+    equity = ledger.names.get(OPENING_BALANCES)
+    found: list[Candidate] = []
+    for transaction, day, postings, number in ledger.that_move(wanted, first, last):
+        if any(posting.account == equity for posting in postings):
+            continue
+        rows = ledger.joined.get(transaction, ())
+        legs = frozenset([row.postings[0].account for row in rows if row.how is How.TRANSFER])
+        told = {
+            (ledger.import_formats.get(ledger.imports.get(row.import_id, 0), ""), row.postings[0].account)
+            for row in rows
+            if row.import_id is not None and row.postings
+        }
+        if number:
+            form = ledger.import_formats.get(number, "")
+            told |= {(form, posting.account) for posting in postings if posting.account not in legs}
+        found.append(Candidate(transaction, day, postings, frozenset(told)))
+    return found
+
+
+def _between_days(ledger: Ledger) -> Iterator[tuple[Place, tuple[date, date], int]]:
+    """The legs of transfers that stand on another day than their bank booked them on: place, (bank's day, day it
+    stands on), minor units. What a bank states of its own day is compared by the bank's day.
+    """
+    for transaction, rows in ledger.joined.items():
+        for row in rows:
+            standing = ledger.transaction(transaction)
+            if row.how is How.TRANSFER and standing is not None and standing[0] != row.date:
+                amount = row.postings[0].amount
+                yield (row.postings[0].account, amount.commodity.code), (row.date, standing[0]), amount.minor
+
+
+def held_on(ledger: Ledger, wanted: Collection[tuple[AccountId, str, date]]) -> dict[tuple[AccountId, str, date], int]:
+    """What places hold at the end of days that are not closed, in minor units, in one reading of what stands; each leg
+    of a transfer counts from the day that its own bank booked it on.
+    """
+    held: dict[tuple[AccountId, str, date], int] = {}
+    late: dict[tuple[AccountId, str], list[date]] = {}
+    for account, code, day in wanted:
+        place = (account, code)
+        held[account, code, day] = ledger.holdings.get(place, 0)
+        if ledger.latest.get(place, 0) > day.toordinal():
+            late.setdefault(place, []).append(day)
+    for place, (booked, stands), minor in _between_days(ledger):
+        for account, code, on in wanted:
+            if place == (account, code):
+                held[account, code, on] += minor * ((on >= booked) - (on >= stands))
+    if not late:
+        return held
+    asked = {place: sorted([day.toordinal() for day in days]) for place, days in late.items()}
+    place_of = {
+        (number, ledger.code_numbers[code]): (account, code)
+        for account, code in asked
+        for number in ledger.numbers_of(account)
+    }
+    after: dict[Place, Counter[int]] = {place: Counter() for place in asked}
+    for ordinal, moves in ledger.moves_after(min(ordinals[0] for ordinals in asked.values())):
+        for number, unit, minor in moves:
+            found = place_of.get((number, unit))
+            if found is not None:
+                after[found][bisect_left(asked[found], ordinal)] += minor
+    for place, ordinals in asked.items():
+        later = 0
+        for nth in range(len(ordinals), 0, -1):
+            later += after[place][nth]
+            held[(*place, date.fromordinal(ordinals[nth - 1]))] -= later
+    return held
+
+
+def earlier(ledger: Ledger, transactions: Collection[TransactionId], form: str) -> Earlier:
+    """What the imports of a format told that told some of these transactions."""
+    asked = frozenset(transactions)
+    same = {number for number, told_in in ledger.import_formats.items() if told_in == form}
+    told_by = {number for transaction, number in ledger.makers() if transaction in asked}
+    told_by |= {
+        ledger.imports.get(row.import_id, 0)
+        for transaction in asked & ledger.joined.keys()
+        for row in ledger.joined[transaction]
+        if row.import_id is not None
+    }
+    told_by &= same
+    gone = [t for t, number in ledger.makers() if number in told_by and t not in asked] if told_by else []
+    met = {told.transaction: told for t in asked & ledger.joined.keys() if (told := _told(ledger, t)).place is not None}
+    bound = {
+        place: frozenset(day for day, _, by in known if by is None or ledger.imports.get(by, 0) not in same)
+        for place, known in ledger.asserted.items()
+    }
+    return Earlier(met, tuple([told for t in gone if (told := _told(ledger, t)).postings]), bound)
+
+
+def _told(ledger: Ledger, transaction: TransactionId) -> Told:
+    standing = ledger.transaction(transaction)
+    assert standing is not None, "what is looked at stands"
+    day, postings, _ = standing
+    rows = ledger.joined.get(transaction, ())
+    for place in range(len(rows) - 1, -1, -1):
+        row = rows[place]
+        if row.how.takes_its_place:
+            became = row.date, row.postings
+            return Told(transaction, day, postings, len(rows), place, row.fingerprint, became)
+    return Told(transaction, day, postings, len(rows))
+
+
+def openings(ledger: Ledger, place: Place) -> dict[date, int]:
+    """The opening balances of a place that stand in open periods, in minor units by day, in one reading of them."""
+    account, code = place
+    equity = ledger.names.get(OPENING_BALANCES)
+    found: dict[date, int] = {}
+    unit = ledger.code_numbers.get(code)
+    if equity is None or unit is None:
+        return found
+    own, against = ledger.accounts[account].number, ledger.accounts[equity].number
+    last = max([ledger.latest.get((equity, known), 0) for known in ledger.commodities])
+    for ordinal, packed in ledger.moves_after(0, last):
+        moves = list(packed)
+        if any(number == against for number, _, _ in moves):
+            day = date.fromordinal(ordinal)
+            for number, moved, minor in moves:
+                if number == own and moved == unit:
+                    found[day] = found.get(day, 0) + minor
+    return found

@@ -1,0 +1,154 @@
+"""Bank statements into the books: one transaction a row, against a category, or the row joins what tells of it already.
+
+From a file's statements to commands: `accounts` (where they go), `drafts` (which rows are news, and what becomes of
+them), `likeness` (what they join), `categories` and `instalments` (what they were), `openings` and `balances` (what the
+account holds).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from commands.imports.plan import Answers, BookFacts, Desk, Plan, period_of
+from commands.imports.reading import Question, Reason, Statement, StatementRow, Statements
+from commands.imports.statements.accounts import Directory, Target
+from commands.imports.statements.balances import compared, overall
+from commands.imports.statements.categories import Categories
+from commands.imports.statements.drafts import Draft
+from commands.imports.statements.instalments import Purchases
+from commands.imports.statements.likeness import found_joins
+from commands.imports.statements.openings import opened_by
+from commands.imports.trades import security_scale
+from domain.book import BookCommand
+from domain.errors import Rejected
+from domain.ledger import ConcludeImport, DeclareCommodity, TransactionId
+from domain.money import Commodity, commodity
+
+__all__ = ["compared", "overall", "plan_statements"]
+
+
+def plan_statements(
+    facts: BookFacts,
+    read: Statements,
+    desk: Desk,
+    source: str,
+    file_name: str,
+    account: str | None,
+    answers: Answers,
+    skip: Collection[int],
+) -> Plan:
+    """The plan of a bank file.
+
+    `account` (an id or a full name) is where a file of one statement goes; without it the account is found, or opened,
+    by the name that the bank and the number's end give it. `source` names format and profile. `skip` are rows that a
+    person left out.
+    """
+    if account is not None and len(read.statements) > 1:
+        raise Rejected("account_ambiguous", count=len(read.statements))
+    directory = Directory(facts, desk, answers, account)
+    targets = directory.targets(read.statements)
+    categories = Categories(facts, desk)
+    securities, declared = _securities(facts, read.statements)
+    purchases = Purchases.of(desk, _all_rows(read.statements))
+    drafts = [
+        Draft(facts, desk, answers, statement, target, categories, purchases, securities, skip)
+        for statement, target in zip(read.statements, targets, strict=True)
+    ]
+    if answers.balance_today is not None and sum(draft.needs_balance for draft in drafts) > 1:
+        raise Rejected("balance_today_ambiguous")
+    for draft in drafts:
+        draft.take_rows()
+    fresh = [one for draft in drafts for one in draft.fresh]
+    met = frozenset([transaction for draft in drafts for transaction in draft.met])
+    joins, unclear = found_joins(fresh, facts, desk, source, met)
+    recorded: dict[int, TransactionId] = {}
+    for draft in drafts:
+        draft.settle(joins, unclear, recorded)
+        draft.state_balance(answers)
+    unique = list({target.account.id: target for target in targets}.values())
+    questions: list[Question] = [*read.questions, *directory.questions]
+    for target in unique:
+        questions += opened_by(target, drafts, facts, desk)
+    for draft in drafts:
+        draft.foresee()
+    rows = tuple(sorted([row for draft in drafts for row in draft.rows], key=lambda row: row.row))
+    commands, row_of = _commands(unique, categories, declared)
+    recorded_count = sum(len(target.records) for target in unique)
+    only = unique[0].account.id if len(unique) == 1 and (unique[0].opens or not unique[0].is_new) else None
+    unknown = [t.account.id for t in unique if t.is_first and t.opening is None and (t.opens or not t.is_new)]
+    commands.append(
+        ConcludeImport(
+            desk.import_id,
+            source,
+            only,
+            recorded_count,
+            len(rows) - len(row_of),
+            file_name,
+            len(row_of) - recorded_count,
+            tuple([account for account in unknown if row_of]),
+        )
+    )
+    opened = sum(target.opens for target in unique) + len(categories.opened)
+    statements = tuple([draft.told() for draft in drafts])
+    days = [day for s in read.statements for day in (s.first, s.last, *[row.date for row in s.rows if row.dated])]
+    return Plan(
+        account=unique[0].account.name if len(unique) == 1 else None,
+        period=period_of(days),
+        rows=rows,
+        questions=tuple(questions),
+        remarks=(*read.remarks, *_assumed(read.statements, unique)),
+        statements=statements,
+        agreement=overall([statement.agreement for statement in statements]),
+        commands=tuple(commands),
+        row_of=row_of,
+        also={"accounts": opened} if opened else {},
+        checks=tuple([draft.check for draft in drafts if draft.check is not None]),
+    )
+
+
+def _commands(
+    targets: Sequence[Target], categories: Categories, declared: Sequence[DeclareCommodity]
+) -> tuple[list[BookCommand], dict[int, int]]:
+    """The commands of the group but for the one that concludes it, and the row behind each that has one."""
+    opened = [target.open_command() for target in targets if target.opens]
+    commands: list[BookCommand] = [*declared, *opened, *categories.opened]
+    row_of: dict[int, int] = {}
+    for target in targets:
+        if target.recognition is not None and (target.opens or not target.is_new):
+            commands.append(target.recognition)
+        if target.opening is not None:
+            commands.append(target.opening)
+        commands += target.settled
+        for row, command in sorted(target.records, key=lambda record: record[1].date):
+            row_of[len(commands)] = row
+            commands.append(command)
+    for target in targets:
+        for row, join in target.joins:
+            row_of[len(commands)] = row
+            commands.append(join)
+    return commands, row_of
+
+
+def _securities(
+    facts: BookFacts, statements: Sequence[Statement]
+) -> tuple[dict[str, Commodity], list[DeclareCommodity]]:
+    """The securities that the file's trades hold, at their scales, and those to be declared."""
+    units: dict[str, Commodity] = {}
+    declared: list[DeclareCommodity] = []
+    for code, scale in security_scale(_all_rows(statements)).items():
+        known = facts.commodities.get(code)
+        units[code] = known if known is not None else commodity(code, scale)
+        if known is None:
+            declared.append(DeclareCommodity(code, scale))
+    return units, declared
+
+
+def _all_rows(statements: Sequence[Statement]) -> list[StatementRow]:
+    return [row for statement in statements for row in statement.rows]
+
+
+def _assumed(statements: Sequence[Statement], targets: Sequence[Target]) -> list[Reason]:
+    """What the file does not tell and was taken from the books: its currency."""
+    if all(statement.currency for statement in statements):
+        return []
+    return [Reason("currency_assumed", {"currency": targets[0].unit.code})] if targets else []

@@ -1,0 +1,119 @@
+"""Payees: where money went and came from in a span of days, one line a payee however it was spelled.
+
+Banks write a payee with the day, or with the number of the instalment, behind it. That and case, accents and signs are
+left out where payees are compared, and never where they are shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+
+import orjson
+from sqlalchemy import Connection, select
+
+from domain.book import BookId
+from domain.ledger import LAST_DAY, AccountId, Kind
+from domain.money import Amount, Commodity, commodity
+from domain.words import words
+from projections.register.asking import standing
+from projections.register.tables import chart, entries
+
+_PART = re.compile(r"\b(?:parcela|parc|instal?lment)\.?\s*\d{1,3}\s*(?:/|de|of)\s*\d{1,3}\b", re.IGNORECASE)
+"""Which instalment it is, wherever in the text."""
+
+_DAY_OR_PART = re.compile(
+    r"[\s*(-]+[a-z]?(?:\d{1,2}/\d{1,2}(?:/\d{2,4})?|\d{4}-\d{2}-\d{2}|\d{2}\.\d{2}(?:\.\d{2,4})?)\)?\s*$",
+    re.IGNORECASE,
+)
+"""A day, or an instalment as `k/n`, at the end; a letter may stand before it, as in `E01/09`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payee:
+    """What moved with a payee in one commodity, in minor units: spending positive, earning negative.
+
+    `payee` is its most frequent spelling; `count` its transactions, `uncategorized` those not yet told what for.
+    """
+
+    payee: str
+    amount: Amount
+    count: int
+    uncategorized: int
+
+
+@dataclass(frozen=True, slots=True)
+class Payees:
+    """The payees, and of all transactions with a category how many are told what for."""
+
+    items: list[Payee]
+    transactions: int
+    categorized: int
+
+
+def payees(
+    connection: Connection,
+    book: BookId,
+    first: date,
+    last: date,
+    uncategorized: Collection[AccountId],
+    known: int | None = None,
+) -> Payees:
+    """With whom money moved in the transactions from `first` to `last` that stand and post to a category.
+
+    The amount is the net of the category postings. A transaction counts as `uncategorized` where one of these stands
+    on an account of that set. `known`: the last book version to take into account, None for all. By commodity code,
+    the largest spending first, then by spelling; none for a book without events.
+    """
+    places = chart.of(connection, book, known)
+    if places is None:
+        return Payees([], 0, 0)
+    categories = chart.numbers_of_kinds(connection, places.number, (Kind.INCOME, Kind.EXPENSES))
+    untold = {number for number in categories if places.accounts[number] in uncategorized}
+    bodies = select(entries.c.body).where(*standing(entries, places.number, (first, min(last, LAST_DAY)), known))
+    spelled: dict[tuple[str, str, int], list[int]] = {}
+    transactions = categorized = 0
+    for body in connection.scalars(bodies):
+        payee, *_, postings = orjson.loads(body)
+        sums: dict[tuple[str, int], int] = {}
+        is_untold = False
+        for number, minor, code, scale, *_ in postings:
+            if number in categories:
+                sums[code, scale] = sums.get((code, scale), 0) + minor
+                is_untold = is_untold or number in untold
+        if not sums:
+            continue
+        transactions += 1
+        categorized += not is_untold
+        for (code, scale), minor in sums.items():
+            line = spelled.setdefault((payee, code, scale), [0, 0, 0])
+            line[0] += minor
+            line[1] += 1
+            line[2] += is_untold
+    return Payees(_grouped(spelled), transactions, categorized)
+
+
+def _grouped(spelled: dict[tuple[str, str, int], list[int]]) -> list[Payee]:
+    sums: dict[tuple[str, Commodity], list[int]] = {}
+    spellings: dict[tuple[str, Commodity], Counter[str]] = {}
+    for (payee, code, scale), line in spelled.items():
+        place = likeness(payee), commodity(code, scale)
+        held = sums.setdefault(place, [0, 0, 0])
+        for column, value in enumerate(line):
+            held[column] += value
+        spellings.setdefault(place, Counter())[payee] += line[1]
+    found = [
+        # Of spellings as frequent as each other the first by its characters, so that the answer is always the same.
+        Payee(min(counted, key=lambda payee: (-counted[payee], payee)), Amount(minor, place[1]), count, untold)
+        for (place, (minor, count, untold)), counted in zip(sums.items(), spellings.values(), strict=True)
+    ]
+    return sorted(found, key=lambda line: (line.amount.commodity.code, -line.amount.minor, line.payee))
+
+
+def likeness(payee: str) -> str:
+    """What payees have in common that are the same for a person: the words, without a day or an instalment."""
+    name = _DAY_OR_PART.sub("", _PART.sub(" ", payee))
+    return " ".join(words(name)) or " ".join(words(payee)) or payee
