@@ -15,8 +15,11 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 	&& { echo $$python; break; }; done)
 # Test processes at once: as many as there are cores.
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
+# How long to fuzz, over all parsers together, and which of them (none named: all).
+FUZZ_SECONDS ?= 3600
+FUZZ_PARSERS ?=
 
-.PHONY: help install dev run test check format lint types imports unit bench fmt lock upgrade clean
+.PHONY: help install dev run test check format lint types imports unit bench fuzz fmt lock upgrade clean
 
 help: ## what can be asked for
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +45,11 @@ dev: .venv/installed-dev ## the same with the tools and what the tests need
 	$(PIP) install --quiet --require-hashes --requirement $<
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@ .venv/installed
+
+# The fuzzer is for Linux and CPython alone, so that nobody needs it to develop.
+.venv/installed-fuzz: requirements/fuzz.txt .venv/installed-dev
+	$(PIP) install --quiet --require-hashes --requirement $<
+	@touch $@
 
 # The program
 
@@ -76,6 +84,9 @@ test: dev format lint types imports ## everything: checks, then all tests on rea
 bench: dev ## measure: docs/performance.md says what and on what
 	$(BIN)/python -m tests.bench
 
+fuzz: .venv/installed-fuzz ## feed every parser what strangers might send, for an hour: docs/fuzzing.md
+	$(BIN)/python -m tests.fuzz $(FUZZ_SECONDS) $(FUZZ_PARSERS)
+
 fmt: dev ## format and mend what can be mended by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -93,6 +104,7 @@ lock: .venv-lock ## write requirements/*.txt anew after a change in pyproject.to
 		$(LOCK) - --constraint requirements/runtime.txt --output-file requirements/beancount.txt
 	$(LOCK) pyproject.toml --group build --group dev --extra beancount --constraint requirements/runtime.txt \
 		--constraint requirements/beancount.txt --output-file requirements/dev.txt
+	$(LOCK) --group fuzz --constraint requirements/dev.txt --output-file requirements/fuzz.txt
 
 upgrade: .venv-lock ## the same, taking the newest versions
 	rm -f requirements/*.txt
@@ -103,6 +115,6 @@ upgrade: .venv-lock ## the same, taking the newest versions
 	.venv-lock/bin/python -m pip --disable-pip-version-check install --quiet uv
 
 clean: ## take away what was made here; the data folder of the program is left alone
-	rm -rf .venv .venv-lock .coverage .coverage.* .hypothesis build dist *.egg-info
+	rm -rf .venv .venv-lock .fuzz .coverage .coverage.* .hypothesis build dist *.egg-info
 	rm -rf .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find $(FLOORS) tests -name __pycache__ -type d -prune -exec rm -rf {} +

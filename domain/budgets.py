@@ -168,8 +168,8 @@ def decide(budgets: Budgets, ledger: Ledger, command: BudgetCommand) -> list[Bud
 def evolve(budgets: Budgets, event: BudgetEvent) -> None:
     match event:
         case BudgetSet(budget, account, limit, period, import_id=import_id):
-            limits = ((period.start, limit.minor, import_id),)
-            budgets.standing[budget] = Budget(account, limit.commodity.code, period, limits)
+            first = (period.start, limit.minor, import_id)
+            budgets.standing[budget] = Budget(account, limit.commodity.code, period, (first,))
         case BudgetChanged(budget, limit, valid_from, import_id):
             old = budgets.standing[budget]
             limits = (*old.limits, (valid_from, limit.minor, import_id))

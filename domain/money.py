@@ -144,5 +144,16 @@ _ISO_SCALES = {
     3: "BHD IQD JOD KWD LYD OMR TND",
     4: "CLF UYW",
 }
-ISO_4217 = {code: commodity(code, scale) for scale, codes in _ISO_SCALES.items() for code in codes.split()}
-"""The currencies every book knows without declaring them (ISO 4217 list one, amendment 177)."""
+_PAST_SCALES = {
+    0: "ADP BEF BYR ESP GRD ITL LUF MGF PTE TPE TRL",
+    2: "ATS AZM BGN CSD CUC CYP DEM EEK FIM FRF GHC HRK IEP LTL LVL MRO MTL MZM NLG ROL RUR SDD SIT SKK SLL STD TMM VEB "
+    "VEF YUM ZMK",
+}
+"""What was money within the life of a bank file: ISO 4217 list three. Of several reforms, the last before today's."""
+ISO_4217 = {
+    code: commodity(code, scale)
+    for scales in (_ISO_SCALES, _PAST_SCALES)
+    for scale, codes in scales.items()
+    for code in codes.split()
+}
+"""The currencies every book knows without declaring them (ISO 4217 list one, amendment 177, and of list three)."""

@@ -25,9 +25,11 @@ SENTENCES: dict[str, str] = {
     "account_name_not_valid": "{name} is no account name. Write two to twelve parts with colons between them, the "
     "first one of Assets, Liabilities, Equity, Income and Expenses, such as Expenses:Food:Groceries.",
     "account_name_used": "There is an account {name} already. Choose another name.",
-    "account_needed": "Statement {statement} of the file does not tell its account's number. Say which account it "
-    "belongs to.",
+    "account_needed": "Statement {statement} of the file tells neither bank nor number. Is it one of your accounts? "
+    "Otherwise {account} is opened for it.",
     "account_not_a_category": "{account} is no category. Choose one of the Income or Expenses accounts.",
+    "account_not_clear": "More than one of your accounts could be the one of statement {statement}. Say which, or "
+    "give a new name: {account}.",
     "account_not_empty": "The account {account} still holds something. Move its balance to another account first.",
     "account_not_for_ledgers": "The file is a whole ledger with accounts of its own. Import it without naming "
     "{account}.",
@@ -43,13 +45,18 @@ SENTENCES: dict[str, str] = {
     "address_not_free": "Nothing can be served at {host}, port {port}: it is taken. Choose another --port.",
     "agreement_unknown": "The file does not tell the bank's balance, so whether the books agree with it is not known.",
     "agrees_with_bank": "The books agree with the bank: {account} holds {held} on {date}.",
-    "amount_ambiguous": "{text} can be read as a decimal number or as thousands. Export the file with decimal places.",
+    "amount_ambiguous": "{text} can be read as a decimal number or as thousands. Say which mark the file writes "
+    "decimals with.",
     "amount_not_decimal": "{text} is no amount. Write digits with one point, such as -12.50.",
     "amount_not_decimal_string": "An amount is a text, so that no digit is lost: write it in quotes, such as "
     '"12.50". See {fields}.',
     "amount_out_of_range": "The amount is beyond {limit_minor} of the smallest unit. Check its digits.",
     "amount_scale_exceeded": "{amount} has more decimal places than the {scale} that the book keeps of this commodity. "
     "Round it.",
+    "answer_not_valid": "{answer} answers nothing that is asked. The import command's help has the answers and what "
+    "they may be.",
+    "answers_needed": "The file cannot be imported before these questions are answered: {questions}. Answer them "
+    "and commit again.",
     "arguments_not_valid": "{reason}. `finshift COMMAND --help` shows what the command takes.",
     "assertion_behind_later_entries": "The books have later entries on this account, so its balance then cannot be "
     "confirmed now.",
@@ -84,10 +91,20 @@ SENTENCES: dict[str, str] = {
     "budget_needs_category": "{account} is no category. A budget needs an Income or Expenses account.",
     "budget_unknown": "There is no budget {budget} in this book. See the list of budgets for ids.",
     "busy": "More is waiting than the queue holds. Ask the same again after {retry_after_s} s.",
+    "camt_not_well_formed": "The XML breaks off or is wrong at line {line}. Download the file again; nothing of it was "
+    "imported.",
+    "camt_other_document": "The file is {document}, not an account's booked statement. Ask the bank for CAMT.053.",
+    "camt_without_statement": "The XML has no account statement. Ask the bank for CAMT.053, or another format.",
     "changed_meanwhile": "What this rests on is being changed again and again. Ask the same again in a moment.",
     "claim_taken": "Something in this request is here already, under another transaction. Ask for a new preview.",
     "clock_ahead": "This machine's clock differs too much from the database's. Set the clocks right.",
     "clock_behind": "The clock is behind what this book has recorded. Set the clock right.",
+    "closing_before_opening": "The statement of {account} closes on {closing}, before it opens on {opening}. Its "
+    "closing balance is not used; say what your bank shows today.",
+    "closing_not_of_a_day": "The last page of the statement of {account} is missing, so its closing balance is not "
+    "that of a day. Import the missing page, or say what your bank shows today.",
+    "columns_not_found": "No row of the file names a date and an amount. Export another kind of file, or describe its "
+    "columns in a profile.",
     "command_type_unknown": "There is no command {type}. A batch takes {types}.",
     "commodity_code_not_valid": "{commodity} is no commodity code. Write 1 to 24 capital letters, digits or ' . _ -, "
     "beginning with a letter and ending with a letter or digit.",
@@ -98,7 +115,12 @@ SENTENCES: dict[str, str] = {
     "confirmation_needed": "This has to be confirmed, and there is no terminal to ask at. Say --yes to do it "
     "without asking.",
     "content_encoding_unknown": "Requests are read as they are, not {encoding}. Send the body without compression.",
+    "currency_assumed": "The file does not tell its currency. Its amounts are taken to be in {currency}, as your "
+    "books are.",
     "cursor_not_valid": "The cursor is not one of this question. Begin again without a cursor.",
+    "date_ambiguous": "{text} can be read with the day or with the month first. Say which, and the row is read.",
+    "date_moved_to_month_end": "Row {row} has the value date {text}, which is no day. It is read as the last of the "
+    "month, {date}.",
     "date_out_of_range": "The day is not between {first} and {last}. Check the year.",
     "differs_from_bank": "On {date} the bank says {stated} for {account} and the books hold {held}: {difference} is "
     "missing.",
@@ -110,6 +132,15 @@ SENTENCES: dict[str, str] = {
     "back. Record it yourself.",
     "export_is_whole": "The event log is exported whole, up to its end. Leave --known-on out.",
     "file_exists": "There is something at {file} already. Choose another name, or replace a plain file by --overwrite.",
+    "file_is_archive": "The file is an archive. Unpack it, and import the files in it one by one.",
+    "file_is_pdf": "The file is a PDF, whose rows cannot be read for certain. Export OFX or CSV from the bank.",
+    "file_is_pdf_protected": "The file is a PDF with a password. Export OFX or CSV from the bank; no password is "
+    "asked for here.",
+    "file_is_picture": "The file is a picture, whatever its name says. Export OFX or CSV from the bank.",
+    "file_is_program": "The file is a program and was not opened. Export OFX or CSV from the bank.",
+    "file_is_spreadsheet": "The file is a spreadsheet. Open it and save it as CSV, in UTF-8.",
+    "file_is_web_page": "The file is a web page, such as banks send when one has to sign in again. Sign in and "
+    "download the statement again, as OFX or CSV.",
     "file_not_readable": "{file} cannot be read: {reason}. Check its name and permissions.",
     "file_not_writable": "{file} cannot be written: {reason}. Choose another place.",
     "file_too_large": "The file is larger than {limit_bytes} bytes. Split it.",
@@ -138,6 +169,7 @@ SENTENCES: dict[str, str] = {
     "import_unknown": "There is no import {import_id} to undo or commit in this book. See the list of imports.",
     "income_with_withholding": "Tax was withheld from this income, and the file does not tell whether its amount is "
     "before or after. Record it yourself.",
+    "instalment_not_valid": "Instalment {k} of {n} is none. Count from 1 to the number of instalments.",
     "internal_error": "Something went wrong on the server, and its log has the details under {request}. Whether the "
     "command was carried out is told by the same request with the same idempotency key.",
     "investment_row_unknown": "The broker's row is a {element}, which is not known here. Record what it did yourself.",
@@ -145,6 +177,7 @@ SENTENCES: dict[str, str] = {
     "its own backup; without it no name, payee or memo can be read.",
     "label_not_valid": "{label} cannot stand among {field}: a label is 1 to 100 printable characters.",
     "limit_out_of_range": "The limit {limit} is negative, or beyond {limit_minor} of the smallest unit.",
+    "line_too_long": "Line {line} has more than {limit} characters. Export the file again.",
     "log_broken": "The chain breaks at line {line}: {reason}. What stands there is not what was recorded; compare it "
     "with another copy of the log.",
     "log_level_unknown": "{level} is no level of logging. Set FINSHIFT_LOG_LEVEL to one of {levels}, or leave it out.",
@@ -157,7 +190,12 @@ SENTENCES: dict[str, str] = {
     "that a command answered with.",
     "min_version_not_reached": "The read models have reached version {reached} of {min_version}. Ask again shortly.",
     "moved_within_account": "The row moves something between parts of the same account, so that nothing changes.",
+    "mt940_not_well_formed": "Line {line} is no proper MT940: {text}. Download the file again; nothing of it was "
+    "imported.",
+    "mt940_without_statement": "The file has no MT940 statement: none begins with a line :20:. Download it again, or "
+    "choose another format.",
     "not_json": "The request is not JSON: {reason}. Send JSON in UTF-8.",
+    "nul_bytes_dropped": "{count} NUL bytes, which no text has, are left out.",
     "ofx_not_well_formed": "The file is no proper OFX at {element}. Download it again.",
     "ofx_without_statement": "The file has no statement of a bank account or card. Download another kind of export.",
     "opening_account_missing": "The book has no account {name}. Open it, or rename it back, first.",
@@ -167,6 +205,7 @@ SENTENCES: dict[str, str] = {
     "origin_refused": "A page from {origin} may not send commands here. Use the page that this server shows.",
     "original_still_open": "The transaction {transaction} is in no closed period. Amend or void it instead.",
     "outcome_unknown": "Whether this was recorded is not known yet. Send the same again with the same idempotency key.",
+    "owed_today": "How much do you owe on {account} today, in {commodity}?",
     "page_limit_out_of_range": "A page has 1 to {limit} items.",
     "parts_not_positive": "An amount cannot be split in {parts} parts. Ask for one part or more.",
     "path_unknown": "There is nothing under {path}. See /docs for what there is.",
@@ -180,7 +219,10 @@ SENTENCES: dict[str, str] = {
     "price_not_positive": "The price {rate} is not above zero.",
     "price_not_usable": "The price is not above zero, in the commodity itself, or on a day out of range.",
     "price_out_of_range": "A price has at most {digits} digits, {places} of them after the point.",
-    "profile_unknown": "There is no profile {profile} for this format. Import without a profile.",
+    "profile_not_for_format": "A profile tells how to read CSV, and this file is read as {format}. Leave the "
+    "profile out.",
+    "profile_not_valid": "The profile cannot be used: {field} is {reason}. See docs/profiles.md.",
+    "profile_unknown": "There is no profile {profile}. There are: {profiles}.",
     "projection_differs": "The read model {projection} differs from a fresh fold of the log. `finshift projections "
     "rebuild {projection}` makes it anew.",
     "projection_not_at_rest": "The read model {projection} is being rebuilt all the while. Verify it when that is "
@@ -191,7 +233,13 @@ SENTENCES: dict[str, str] = {
     "projection_unknown": "There is no read model {projection}. These are: {known}.",
     "projections_stopped": "The read models stopped following the books, so the program ended: {reason}. Nothing that "
     "was recorded is lost. Start it again; its log tells more.",
+    "qif_not_well_formed": "Line {line} does not belong where it stands in a QIF file. Export it again; nothing of it "
+    "was imported.",
+    "qif_without_transactions": "The file has no section of transactions, such as !Type:Bank. Export an account's "
+    "transactions, not only lists.",
     "query_not_valid": "The question is not clear. See {fields}; /docs shows an example.",
+    "quotes_not_proper": "Quotes in the file are not closed, so each of its lines was read by itself. Look at rows "
+    "with quotes.",
     "read_models_damaged": "The read models are damaged. Stop Finshift, delete their database (read-models.db "
     "and what begins like it) and start again: they are folded anew from the events.",
     "read_models_unavailable": "The read models cannot be read right now. Ask again after {retry_after_s} s.",
@@ -200,18 +248,33 @@ SENTENCES: dict[str, str] = {
     "which lots. Record it yourself.",
     "row_amount_not_valid": "Row {row} has no amount that can be read: {text}. Correct the file; nothing of it was "
     "imported.",
+    "row_columns_differ": "The row has {count} columns where {expected} have a name, so which is which is not certain.",
     "row_date_not_valid": "The row has no date that can be read.",
-    "row_dated_by_statement": "The row has no date of its own and takes the statement's.",
     "row_deleted_by_person": "The row was imported before and voided by a person. It does not come back.",
     "row_in_other_currency": "The row is in {currency}, and the statement in {expected}.",
+    "row_informational": "The bank tells the row for information and has not booked it.",
+    "row_is_opening_balance": "The row is an opening balance, not a movement. Say what your bank shows today instead.",
+    "row_is_transfer": "Likely the other side of what {account} tells on {date}: the amounts are exactly opposite "
+    "and nothing else fits.",
+    "row_is_transfer_in_file": "Likely the other side of row {other_row}, which {account} tells on {date}.",
     "row_known": "The row is in the books already, as transaction {transaction}.",
+    "row_matches": "Likely the movement that stands in your books on {date}: account and amount are the same.",
     "row_moves_nothing": "The row moves no money.",
     "row_new": "The row is new.",
     "row_of_investment": "The row is of an investment account, which cannot be imported yet.",
+    "row_on_first_open_day": "The row's own day lies in a closed period. It is booked on the first open day, {date}.",
     "row_pending": "The bank has announced the row and not booked it yet. It comes with a later file.",
+    "row_reverted": "The bank has taken the row back, so it moved nothing.",
     "row_skipped": "The row was left out by your choice.",
+    "row_splits_do_not_add_up": "The parts of the row do not sum to its amount. Correct them in the program that wrote "
+    "it.",
+    "row_state_unknown": "Whether the bank has booked a row that is {state} is not known. Name the word in a profile.",
+    "row_status_unknown": "The bank gives the row the status {status}, not booked.",
     "row_twice_in_file": "The row stands in another statement of the same file.",
     "row_unknown": "The file has no row {row} to leave out.",
+    "rows_after_closing_balance": "{count} rows of {account} stand behind the closing balance and are not part of it.",
+    "rows_dated_by_closing_balance": "{count} rows of {account} have a later day than the closing balance that holds "
+    "them. They are booked on its day, {date}.",
     "rule_amount_incomplete": "A rule's sizes need their commodity, and a commodity needs a size: at_least, at_most or "
     "both. Give both or neither.",
     "rule_amount_negative": "{amount} has a sign, and a rule compares sizes. Write it without, and say by the "
@@ -221,17 +284,23 @@ SENTENCES: dict[str, str] = {
     "rule_unknown": "There is no rule {rule} in this book. See the list of rules for ids.",
     "rule_without_condition": "The rule would fit everything. Give it a payee, a memo, an account, a direction or a "
     "size.",
+    "running_balance_does_not_add_up": "The balances in the file are not what its rows add up to, first at row {row}, "
+    "so none is taken as the bank's.",
     "sale_without_lots": "The row is new. The file does not tell which lots were sold, so that the sale tells no gain "
     "until you say what they cost.",
     "scale_below_currency": "{commodity} is a currency of {scale} decimal places (ISO 4217). Declare at least as many.",
     "scale_out_of_range": "A commodity has 0 to {limit} decimal places, not {scale}.",
+    "section_left_out": "The section {section} has {count} entries that are no transactions. They are left out.",
     "security_transfer_not_booked": "A security came or went without money, and the file does not tell what it cost. "
     "Record it with its cost yourself.",
     "short_trade_not_booked": "The trade opens or closes a short position, whose cost is known only when it ends. "
     "Record it yourself.",
+    "sign_ambiguous": "Whether {text} goes in or out cannot be told. Say which way the file writes its signs.",
     "split_not_booked": "A security was split: its units change and their cost does not. Record the split yourself.",
-    "statement_without_currency": "Statement {statement} of the file does not tell its currency. Name an account that "
-    "takes one.",
+    "statement_does_not_add_up": "The bank's statement of {account} to {date} does not add up: {difference} is missing "
+    "between its rows and its closing balance. Compare them with the bank.",
+    "statement_of_other_book": "The files of this account of the bank go to another of your books so far. Import "
+    "the file there, or say that it belongs here too.",
     "store_busy": "The store is in use by something slow. Ask the same again after {retry_after_s} s.",
     "store_damaged": "The file that holds the books is damaged. Restore it from a backup.",
     "store_full": "The disk that holds the books is full. Make room, then ask the same again.",
@@ -251,6 +320,7 @@ SENTENCES: dict[str, str] = {
     "too_many_postings": "A transaction has at most {limit} postings, and this one has {count}. Split it.",
     "too_many_rules": "A book has at most {limit} rules. Remove one, or let one look for less.",
     "too_many_search_words": "A search has at most {limit} words.",
+    "too_many_statements": "The file tells of more than {limit} accounts or currencies. Split it.",
     "total_in_same_commodity": "A cost or price of {commodity} cannot be in {commodity} itself. Give another one.",
     "total_signed_otherwise": "The total {total} has another sign than the amount {amount}. Give both the same sign.",
     "trade_direction_unclear": "The trade's units and total have signs that do not fit each other. Look it up at the "
@@ -263,18 +333,23 @@ SENTENCES: dict[str, str] = {
     "trade_without_units": "The trade does not tell how many units moved. Look it up at the broker and record it "
     "yourself.",
     "transaction_id_used": "A transaction with the id {transaction} exists already. Leave the id to the server.",
-    "transaction_not_of_one_category": "The transaction stands on {count} categories, and not on one. Amend it to say "
-    "which of its postings is meant.",
+    "transaction_not_joinable": "The row does not fit the transaction {transaction}. Import it on its own.",
+    "transaction_not_of_one_category": "The transaction {transaction} has {count} categories where one is expected. "
+    "Amend it instead.",
     "transaction_not_standing": "There is no transaction {transaction} that can still change: it is unknown, voided, "
     "or in a closed period. A closed period takes a dated correction.",
     "transaction_reconciled": "The transaction is part of a confirmed balance of {account}. Take that confirmation "
     "back first.",
     "transaction_unbalanced": "The postings do not sum to zero: {residue} is left over. Correct the amounts.",
+    "transfer_not_clear": "Could be a transfer, and {count} movements would fit. Choose by hand which it is.",
     "turnover_out_of_range": "All that this book has moved in {commodity} would go beyond {limit_minor} of the "
     "smallest unit.",
     "upload_not_valid": "The upload cannot be read: {reason}. Send multipart/form-data with one field `file`.",
     "weights_not_positive": "Nothing can be shared by weights that are negative or all zero.",
     "which_account": "Is statement {statement} of the file one of your accounts? Otherwise {account} is opened for it.",
+    "which_date_order": "Is {example} written with the day first or with the month first?",
+    "which_decimal_mark": "Which is the decimal mark in {example}: the point or the comma?",
+    "which_sign": "No amount has a sign. Is {example} money that came in, or money that was spent?",
 }
 """Templates by code; what stands in braces is one of the refusal's params."""
 

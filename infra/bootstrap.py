@@ -60,7 +60,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
         opened.callback(bus.close)
         words = RegisterWords(runner, read_models.read)
         pending = SqlPendingImports(store.writing, store.reading)
-        imports = ImportService(bus, store, keys, ids, clock, pending)
+        imports = ImportService(bus, store, keys, ids, clock, pending, words)
         yield Parts(
             bus=bus,
             store=store,

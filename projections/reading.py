@@ -28,7 +28,9 @@ from domain.recorded import Recorded
 
 
 class Standing(NamedTuple):
-    """What an event leaves standing of a transaction, or took back of it."""
+    """What an event leaves standing of a transaction, or took back of it: no postings where the newer of two files does
+    not tell it any more, until that file is undone.
+    """
 
     day: date
     postings: tuple[Posting, ...]

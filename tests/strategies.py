@@ -31,12 +31,16 @@ from domain.ledger import (
     AccountId,
     AmendTransaction,
     AssertBalance,
+    CategorizeTransaction,
     CloseAccount,
     ClosePeriod,
     ConcludeImport,
     Cost,
     DeclareCommodity,
+    How,
     ImportId,
+    Instalment,
+    JoinTransaction,
     Kind,
     MergeAccount,
     OpenAccount,
@@ -44,6 +48,7 @@ from domain.ledger import (
     Price,
     RecordTransaction,
     RenameAccount,
+    RuleId,
     SetOpeningBalance,
     TransactionId,
     UndoImport,
@@ -54,6 +59,7 @@ from domain.ledger.accounts import unit_of
 from domain.money import MAX_AMOUNT_MINOR, MAX_SCALE, Amount, Commodity, commodity
 from domain.prices import MAX_PRICE_DIGITS, MAX_PRICE_PLACES, RecordPrice
 from domain.private import is_private
+from domain.rules import Direction, RemoveRule, SetRule
 
 UNITS = {"BRL": 2, "USD": 2, "JPY": 0, "KWD": 3, "BITCOIN": 9, "IVVB11": 0, "POINTS.X": 3}
 """The commodities that random books use, with their decimal places: 0, 2, 3 and the finest."""
@@ -372,8 +378,24 @@ def _record(asking: Asking) -> BookCommand:
     used = list(asking.book.ledger.standing)
     transaction = TransactionId(asking.ids()) if not used or not asking.rarely() else asking.one_of(used)
     return RecordTransaction(
-        transaction, entry.date, entry.postings, entry.payee, entry.memo, entry.tags, entry.links, corrects
+        transaction,
+        entry.date,
+        entry.postings,
+        entry.payee,
+        entry.memo,
+        entry.tags,
+        entry.links,
+        corrects,
+        instalment=_instalment(asking),
     )
+
+
+def _instalment(asking: Asking) -> Instalment | None:
+    """Now and then an instalment of one of a few purchases, in any order; sometimes one that cannot be."""
+    if asking.draw(st.integers(0, 2)):
+        return None
+    n = asking.draw(st.integers(1, 4))
+    return Instalment(asking.draw(st.integers(1, n)) + asking.rarely(), n, asking.one_of(["p-1", "p-2", "p-3"]))
 
 
 def _opening(asking: Asking) -> BookCommand:
@@ -413,6 +435,35 @@ def _void(asking: Asking) -> BookCommand:
     if not asking.book.ledger.standing and not asking.rarely():
         return _record(asking)
     return VoidTransaction(_standing(asking), asking.text())
+
+
+def _join(asking: Asking) -> BookCommand:
+    if not asking.book.ledger.standing and not asking.rarely():
+        return _record(asking)
+    transaction, how = _standing(asking), asking.one_of(list(How))
+    entry, known = _entry(asking), asking.book.ledger.transaction(transaction)
+    categories = [account.id for account in asking.accounts(Kind.EXPENSES, Kind.INCOME)]
+    if known is not None and known[1] and categories and how is not How.REPLACEMENT and not asking.rarely():
+        day, was, _ = known
+        kinds = asking.book.ledger.accounts
+        told = [posting for posting in was if kinds[posting.account].kind.is_category is (how is How.TRANSFER)]
+        leg = asking.one_of(told or was)
+        own = [account.id for account in asking.accounts(Kind.ASSETS, Kind.LIABILITIES)] or categories
+        account = leg.account if how is How.MATCH else asking.one_of(own)
+        postings = (Posting(account, leg.amount), Posting(asking.one_of(categories), -leg.amount))
+        entry = dataclasses.replace(
+            entry, date=min(day + timedelta(days=asking.draw(st.integers(0, 4))), LAST_DAY), postings=postings
+        )
+    row = RecordTransaction(TransactionId(asking.ids()), entry.date, entry.postings, entry.payee, entry.memo)
+    return JoinTransaction(transaction, row, how)
+
+
+def _categorize(asking: Asking) -> BookCommand:
+    if not asking.book.ledger.standing and not asking.rarely():
+        return _record(asking)
+    categories = asking.accounts(Kind.EXPENSES, Kind.INCOME)
+    account = asking.any_account() if not categories or asking.rarely() else asking.one_of(categories).id
+    return CategorizeTransaction(_standing(asking), account)
 
 
 def _assert(asking: Asking) -> BookCommand:
@@ -483,6 +534,28 @@ def _end_budget(asking: Asking) -> BookCommand:
     return EndBudget(_budget(asking), asking.day())
 
 
+def _rule(asking: Asking) -> RuleId:
+    known = list(asking.book.rules.standing)
+    return RuleId(asking.ids()) if not known or asking.draw(st.booleans()) else asking.one_of(known)
+
+
+def _set_rule(asking: Asking) -> BookCommand:
+    categories, own = asking.accounts(Kind.EXPENSES, Kind.INCOME), asking.accounts(Kind.ASSETS, Kind.LIABILITIES)
+    category = asking.any_account() if not categories or asking.rarely() else asking.one_of(categories).id
+    account = None if asking.draw(st.booleans()) else asking.one_of(own).id if own else asking.any_account()
+    unit = asking.unit(asking.code())
+    sizes = sorted(asking.draw(st.lists(minors(), min_size=2, max_size=2)), reverse=asking.rarely())
+    low, high = [Amount(size, unit) if asking.draw(st.booleans()) else None for size in sizes]
+    direction = asking.draw(st.sampled_from([None, *Direction]))
+    return SetRule(_rule(asking), category, account, direction, low, high, asking.text(), asking.draw(texts()))
+
+
+def _remove_rule(asking: Asking) -> BookCommand:
+    if not asking.book.rules.standing and not asking.rarely():
+        return _set_rule(asking)
+    return RemoveRule(_rule(asking))
+
+
 def _price(asking: Asking) -> BookCommand:
     rate = asking.draw(rates()) if not asking.rarely() else asking.one_of([Decimal(0), Decimal("NaN"), Decimal("1e30")])
     return RecordPrice(asking.code(), asking.day(), rate, asking.code())
@@ -496,6 +569,8 @@ _MAKERS: Sequence[Callable[[Asking], BookCommand]] = (
     *[_record] * 6,
     *[_amend] * 3,
     *[_void] * 2,
+    *[_join] * 2,
+    *[_categorize] * 2,
     *[_assert] * 3,
     *[_open] * 2,
     _withdraw,
@@ -510,6 +585,9 @@ _MAKERS: Sequence[Callable[[Asking], BookCommand]] = (
     _set_budget,
     _change_budget,
     _end_budget,
+    _set_rule,
+    _set_rule,
+    _remove_rule,
     _price,
     _rename_book,
 )
@@ -541,10 +619,14 @@ def imports(draw: st.DrawFn, book: Book, ids: Ids) -> list[BookCommand]:
     unit: list[BookCommand] = []
     after = laid_over(book)
     for _ in range(draw(st.integers(0, MAX_ROWS))):
-        entry = _entry(asking)
-        row = RecordTransaction(
-            TransactionId(ids()), entry.date, entry.postings, entry.payee, import_id=import_id, fingerprint=ids()
-        )
+        row = _join(Asking(draw, after, ids)) if draw(st.integers(0, 2)) == 0 else _record(asking)
+        match row:
+            case JoinTransaction(own=own):
+                row = dataclasses.replace(row, own=dataclasses.replace(own, import_id=import_id, fingerprint=ids()))
+            case RecordTransaction():
+                row = dataclasses.replace(row, import_id=import_id, fingerprint=ids())
+            case _:
+                raise AssertionError("a row is recorded or joins")
         unit.append(row)
         happened(after, row)
     told = draw(st.booleans())
@@ -553,7 +635,8 @@ def imports(draw: st.DrawFn, book: Book, ids: Ids) -> list[BookCommand]:
         assert isinstance(stated, AssertBalance)
         unit.append(dataclasses.replace(stated, import_id=import_id))
     account = draw(st.none() | st.sampled_from(list(book.ledger.accounts)))
-    unit.append(ConcludeImport(import_id, "ofx", account, len(unit), 0, draw(texts())))
+    unknown = tuple(draw(st.lists(st.sampled_from(list(book.ledger.accounts)), max_size=2, unique=True)))
+    unit.append(ConcludeImport(import_id, "ofx", account, len(unit), 0, draw(texts()), 0, unknown))
     return unit
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from api.cli import books, checking, demo, exporting, figures, importing, projecting, serving
+from api.cli import books, checking, demo, exporting, figures, importing, projecting, rules, serving
 from api.cli.desk import Desk, OpenParts
 
 BAD_INPUT, FAILURE = 2, 1
@@ -45,6 +45,7 @@ app.command("payees")(figures.payees)
 app.command("promised")(figures.promised)
 app.command("budgets")(figures.budgets)
 app.command("accounts")(figures.accounts)
+app.add_typer(rules.app, name="rules")
 app.add_typer(projecting.app, name="projections")
 app.command("verify")(checking.verify)
 

@@ -2,7 +2,7 @@
 
 From the outside in: `service` (preview, commit, undo) asks `formats` which format a file is in; a format reads bytes
 into what the file says (`reading`: statements of a bank, or the journal of another ledger); `statements` and
-`journal_plan` say what that would do to a book, row by row, and hand the commands to the bus as one atomic group.
+`journals` say what that would do to a book, row by row, and hand the commands to the bus as one atomic group.
 
 A new format is one file with a class that fulfils `reading.Format`, and its line in `formats.FORMATS`.
 """

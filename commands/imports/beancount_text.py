@@ -24,9 +24,11 @@ from commands.imports.reading import (
     NO_HINTS,
     Detected,
     Hints,
+    Interval,
     Journal,
     JournalAccount,
     JournalBalance,
+    JournalBudget,
     JournalClosing,
     JournalCost,
     JournalEntry,
@@ -50,9 +52,10 @@ FLAGGED = "flagged"
 
 _FILE = "<import>"
 _LOOKS_LIKE = re.compile(
-    rb"^(?:option\s+\"|(?:19|20|18|17)\d\d[-/]\d\d[-/]\d\d\s+(?:open|commodity|balance|pad|price|close|txn|\*|!)\s)",
+    rb"^(?:option\s+\"|(?:19|20|18|17)\d\d[-/]\d\d[-/]\d\d\s+(?:open|commodity|balance|pad|price|close|custom|txn|\*|!)\s)",
     re.M,
 )
+_INTERVALS = {str(interval): interval for interval in Interval}
 _KEPT_META = frozenset({"filename", "lineno"})
 """Metadata that beancount itself adds."""
 
@@ -85,12 +88,13 @@ class _Bean:
     validation: Any
     data: Any
     grammar: Any
+    amount: Any
 
     @classmethod
     def imported(cls) -> _Bean:
         names = ("parser.parser", "parser.booking", "ops.pad", "ops.balance", "ops.validation", "core.data")
         try:
-            return cls(*[import_module(f"beancount.{name}") for name in (*names, "parser.grammar")])
+            return cls(*[import_module(f"beancount.{name}") for name in (*names, "parser.grammar", "core.amount")])
         except ImportError:
             raise Rejected("format_needs_extra", format=NAME, extra="beancount") from None
 
@@ -137,9 +141,11 @@ class _Reader:
     prices: list[JournalPrice] = field(default_factory=list)
     balances: list[tuple[int, str, date, Decimal, str]] = field(default_factory=list)
     closings: list[tuple[int, str, date]] = field(default_factory=list)
+    budgets: list[tuple[int, str, date, Interval, Decimal, str]] = field(default_factory=list)
     left_out: list[tuple[int, date | None, str, Reason]] = field(default_factory=list)
     places: dict[str, tuple[int, int]] = field(default_factory=dict)
     commodities: set[str] = field(default_factory=set)
+    opened: set[str] = field(default_factory=set)
     roots: dict[str, str] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     metadata: int = 0
@@ -148,7 +154,8 @@ class _Reader:
         self.roots = {self.options[f"name_{kind.lower()}"]: str(kind) for kind in Kind}
         for directive in directives:
             self._take(directive)
-        kinds = (self.accounts, self.prices, self.balances, self.closings, self.left_out)
+        self._open_budgeted()
+        kinds = (self.accounts, self.prices, self.balances, self.closings, self.left_out, self.budgets)
         if max(len(kind) for kind in kinds) > MAX_IMPORT_DIRECTIVES:
             raise Rejected("import_too_many_rows", limit=MAX_IMPORT_DIRECTIVES)
         if self.metadata:
@@ -168,6 +175,7 @@ class _Reader:
             tuple(JournalClosing(next(rows), line, account, on) for line, account, on in self.closings),
             tuple(LeftOut(next(rows), line, on, text, reason) for line, on, text, reason in self.left_out),
             tuple(remarks),
+            tuple(JournalBudget(next(rows), *budget) for budget in self.budgets),
         )
 
     def _take(self, directive: Any) -> None:
@@ -182,7 +190,7 @@ class _Reader:
                 on = directive.date if directive.date >= FIRST_DAY else None
                 codes = tuple(directive.currencies or ())
                 self.commodities.update(codes)
-                self.accounts.append(JournalAccount(self._name(directive.account), codes, on, line))
+                self._open(JournalAccount(self._name(directive.account), codes, on, line))
             case "Commodity":
                 self.commodities.add(directive.currency)
             case "Price":
@@ -193,6 +201,8 @@ class _Reader:
                 self.closings.append((line, self._name(directive.account), directive.date))
             case "Pad":
                 pass  # beancount has made transactions of it
+            case "Custom" if directive.type == "budget":
+                self._take_budget(directive, line)
             case _:
                 self._leave_out(directive, line, Reason("directive_left_out", {"directive": kind.lower()}))
 
@@ -254,6 +264,40 @@ class _Reader:
         self.commodities.add(code)
         on = directive.date - timedelta(days=1)
         self.balances.append((line, self._name(directive.account), on, number, code))
+
+    def _take_budget(self, directive: Any, line: int) -> None:
+        """An entry as fava reads it: an account, an interval and an amount, in this order."""
+        values = [value.value for value in directive.values or ()]
+        if len(values) != 3 or not isinstance(values[0], str) or not isinstance(values[2], self.bean.amount.Amount):
+            self._leave_out(directive, line, Reason("budget_not_as_fava_reads"))
+            return
+        interval = _INTERVALS.get(str(values[1]).lower())
+        number, code = values[2]
+        account = self._name(values[0])
+        if directive.values[0].dtype is str and account not in self.opened:
+            self._leave_out(directive, line, Reason("account_unknown", {"account": clean(account)[:100]}))
+        elif interval is None:
+            params = {"interval": clean(str(values[1]))[:40], "intervals": ", ".join(Interval)}
+            self._leave_out(directive, line, Reason("budget_interval_unknown", params))
+        elif not account.startswith((f"{Kind.EXPENSES}:", f"{Kind.INCOME}:")):
+            self._leave_out(directive, line, Reason("budget_needs_category", {"account": account}))
+        elif not FIRST_DAY <= directive.date <= LAST_DAY:
+            self._leave_out(directive, line, Reason("date_out_of_range", {"first": FIRST_DAY, "last": LAST_DAY}))
+        else:
+            if number.adjusted() > MAX_DIGITS:
+                raise Rejected("amount_out_of_range", limit_minor=MAX_AMOUNT_MINOR)
+            self.commodities.add(code)
+            self.budgets.append((line, account, directive.date, interval, number, code))
+
+    def _open_budgeted(self) -> None:
+        """Beancount lets a budget speak of an account that is never opened, such as the parent of others."""
+        for line, account, *_ in self.budgets:
+            if account not in self.opened:
+                self._open(JournalAccount(account, (), None, line))
+
+    def _open(self, account: JournalAccount) -> None:
+        self.opened.add(account.name)
+        self.accounts.append(account)
 
     def _leave_out(self, directive: Any, line: int, reason: Reason) -> None:
         told = [

@@ -99,7 +99,8 @@ def earlier(ledger: Ledger, transactions: Collection[TransactionId], form: str) 
         place: frozenset(day for day, _, by in known if by is None or ledger.imports.get(by, 0) not in same)
         for place, known in ledger.asserted.items()
     }
-    return Earlier(met, tuple([told for t in gone if (told := _told(ledger, t)).postings]), bound)
+    imports = frozenset([ledger.import_numbers[number] for number in told_by])
+    return Earlier(imports, met, tuple([told for t in gone if (told := _told(ledger, t)).postings]), bound)
 
 
 def _told(ledger: Ledger, transaction: TransactionId) -> Told:
@@ -113,6 +114,13 @@ def _told(ledger: Ledger, transaction: TransactionId) -> Told:
             became = row.date, row.postings
             return Told(transaction, day, postings, len(rows), place, row.fingerprint, became)
     return Told(transaction, day, postings, len(rows))
+
+
+def first_day(ledger: Ledger, account: AccountId) -> date | None:
+    """The first open day on which a transaction of the account stands; None where none does."""
+    numbers = ledger.numbers_of(account)
+    ordinals = [ordinal for ordinal, moves in ledger.moves_after(0) if any(number in numbers for number, _, _ in moves)]
+    return date.fromordinal(min(ordinals)) if ordinals else None
 
 
 def openings(ledger: Ledger, place: Place) -> dict[date, int]:

@@ -254,6 +254,8 @@ def _fields(text: str) -> Iterator[tuple[int, str, str]]:
     """
     tag, value, begun = "", [""], 0
     for place, written in enumerate(StringIO(text, newline=None), 1):
+        if written == "\n":
+            continue
         line = written.rstrip("\n")
         found = _FIELD.match(line)
         if found is None and not (line[:1].isprintable() and line[:1] not in ("{", "-")):
@@ -268,7 +270,7 @@ def _fields(text: str) -> Iterator[tuple[int, str, str]]:
         elif tag and _ends_message(line):
             yield begun, tag, "\n".join(value)
             tag = ""
-        elif tag and line:
+        elif tag:
             value.append(line)
     if tag:
         yield begun, tag, "\n".join(value)

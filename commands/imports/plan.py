@@ -129,6 +129,11 @@ class BookFacts:
     asserted: Mapping[tuple[AccountId, str], frozenset[int]]
     recognized: Mapping[str, AccountId]
     rules: tuple[Rule, ...]
+    unopened: frozenset[AccountId]
+    told: Mapping[tuple[AccountId, str], tuple[date, date]]
+    """`unopened`: accounts of which nobody said what they held before their files. `told`: of opening balances that a
+    person's word was counted back to, their day and the day of the word.
+    """
     budgets: Mapping[BudgetId, Budget]
 
     @classmethod
@@ -146,6 +151,8 @@ class BookFacts:
             {place: frozenset(day for day, *_ in known) for place, known in ledger.asserted.items()},
             dict(ledger.recognized),
             tuple(book.rules.standing.values()),
+            frozenset(ledger.unopened),
+            {place: (on, through) for place, (_, on, through) in ledger.told.items()},
             dict(book.budgets.standing),
         )
 
@@ -196,11 +203,12 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What earlier versions of a ledger told: `met` are the transactions asked for, as far as a row took their place;
-    `gone` all others that the same imports told. `bound` are the days, as ordinals, up to which balances of a place
-    are confirmed by something else than such a file.
+    """What earlier versions of a ledger told: `imports` are theirs, `met` the transactions asked for, as far as a row
+    took their place, `gone` all others that the same imports told. `bound` are the days, as ordinals, up to which
+    balances of a place are confirmed by something else than such a file.
     """
 
+    imports: frozenset[ImportId]
     met: Mapping[TransactionId, Told]
     gone: tuple[Told, ...]
     bound: Mapping[Place, frozenset[int]]
@@ -212,7 +220,8 @@ class Desk:
 
     `taken` tells which fingerprints stand already, and for which transaction (an empty text: a person deleted it);
     `is_untouched` whether no standing transaction touches an account; `held_on` what places hold at the end of days;
-    `openings` the opening balances of a place in open periods, in minor units by day. `candidates` are standing
+    `openings` the opening balances of a place in open periods, in minor units by day; `first_day` the first open day
+    that an account stands on. `candidates` are standing
     transactions of some days that move one of these (commodity code, minor units); `words` payee and memo of
     transactions, as far as they are known; `elsewhere` which of these bank accounts another book has files of;
     `earlier` what the imports of a format told that told some of these transactions.
@@ -225,6 +234,7 @@ class Desk:
     is_untouched: Callable[[AccountId], bool]
     held_on: Callable[[frozenset[tuple[AccountId, str, date]]], Mapping[tuple[AccountId, str, date], int]]
     openings: Callable[[Place], Mapping[date, int]]
+    first_day: Callable[[AccountId], date | None]
     candidates: Callable[[frozenset[tuple[str, int]], date, date], Sequence[Candidate]]
     words: Callable[[Collection[TransactionId]], Mapping[TransactionId, tuple[str, str]]]
     elsewhere: Callable[[Collection[str]], frozenset[str]]

@@ -38,9 +38,6 @@ NAME = "qif"
 MAX_ACCOUNTS = 1_000
 """Accounts of one file."""
 
-MAX_SPLITS = 1_000
-"""Parts of one row."""
-
 MAX_FIELD_CHARS = 10_000
 """Of one line, what is looked at: five times the longest text that is kept."""
 
@@ -135,7 +132,7 @@ class _File:
         self.passed_over: Counter[str] = Counter()
         self._by_place: dict[tuple[str, AccountType], _Account] = {}
         self._name = ""
-        self._row_count = 0
+        self._row_count = self._part_count = 0
 
     def dates(self) -> Iterator[str]:
         return (record.texts.get("D", "") for account in self.accounts for record in account.records)
@@ -146,6 +143,8 @@ class _File:
         parts: list[_Part] = []
         for place, line in enumerate(StringIO(text.lstrip("\ufeff"), newline=None), 1):
             letter = line[:1]
+            if letter == "\n":
+                continue
             if letter == "^":
                 if account is not None:
                     self._take(account, texts, parts)
@@ -162,8 +161,9 @@ class _File:
                 section, account = self._section(line, section, account)
             elif letter == "S":
                 parts.append(_Part(_told(line)))
-                if len(parts) > MAX_SPLITS:
-                    raise Rejected("qif_not_well_formed", line=place)
+                self._part_count += 1
+                if self._part_count > MAX_IMPORT_ROWS:
+                    raise Rejected("import_too_many_rows", limit=MAX_IMPORT_ROWS)
             elif letter == "$" and parts:
                 parts[-1].figure = _told(line)
             elif letter == "E" and parts:

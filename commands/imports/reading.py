@@ -1,7 +1,7 @@
 """What a format makes of a file: the port between the many formats and the one way into the ledger.
 
 A format only tells what the file says, row by row, and leaves nothing out without naming it. It knows no book and
-decides nothing: the plans do (`statements`, `journal_plan`). A new format is one file and a line in `formats`.
+decides nothing: the plans do (`statements`, `journals`). A new format is one file and a line in `formats`.
 """
 
 from __future__ import annotations
@@ -265,6 +265,31 @@ class JournalClosing:
     on: date
 
 
+class Interval(StrEnum):
+    """The calendar's periods that a journal's budget may be told for; a week begins on Monday."""
+
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+    QUARTERLY = "quarterly"
+    YEARLY = "yearly"
+
+
+@dataclass(frozen=True, slots=True)
+class JournalBudget:
+    """What a category may take in each whole period, from `date` until the next such entry of the same account and
+    commodity; every day of a period has the same share of it.
+    """
+
+    row: int
+    line: int
+    account: str
+    date: date
+    interval: Interval
+    number: Decimal
+    commodity: str
+
+
 @dataclass(frozen=True, slots=True)
 class LeftOut:
     """A directive that is not taken over: where it stands, what it says, and why it stays behind."""
@@ -292,6 +317,7 @@ class Journal:
     closings: tuple[JournalClosing, ...]
     left_out: tuple[LeftOut, ...]
     remarks: tuple[Reason, ...] = ()
+    budgets: tuple[JournalBudget, ...] = ()
 
 
 Reading = Statements | Journal

@@ -18,8 +18,8 @@ from zoneinfo import ZoneInfo
 from commands.answers import Answer
 from commands.bus import CommandBus
 from commands.imports.formats import FORMATS, format_of
-from commands.imports.journal_plan import plan_journal
-from commands.imports.looks import candidates, earlier, held_on, openings
+from commands.imports.journals import plan_journal
+from commands.imports.looks import candidates, earlier, first_day, held_on, openings
 from commands.imports.pending import Pending, PendingImports, Receipt, Upload
 from commands.imports.plan import (
     NO_ANSWERS,
@@ -257,6 +257,7 @@ class ImportService:
             lambda account: self._look(book, lambda state: not state.ledger.posted_after(account, _BEFORE_ALL)),
             lambda wanted: self._look(book, lambda state: held_on(state.ledger, wanted)),
             lambda place: self._look(book, lambda state: openings(state.ledger, place)),
+            lambda account: self._look(book, lambda state: first_day(state.ledger, account)),
             lambda wanted, first, last: self._look(book, lambda b: candidates(b.ledger, wanted, first, last)),
             lambda transactions: self._words.of(book, transactions),
             lambda sources: self._elsewhere(book, sources),
@@ -266,7 +267,7 @@ class ImportService:
         if isinstance(read, Journal):
             if upload.account is not None:
                 raise Rejected("account_not_for_ledgers", account=upload.account[:250])
-            plan = plan_journal(facts, read, desk, upload.format, upload.file_name, skip)
+            plan = plan_journal(facts, read, desk, upload.format, upload.file_name, answers, skip)
         else:
             source = _source(upload.format, read.detected.profile)
             plan = plan_statements(facts, read, desk, source, upload.file_name, upload.account, answers, skip)

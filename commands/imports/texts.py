@@ -177,6 +177,8 @@ def printable(text: str) -> str:
 _SPACES = " \u00a0\u2009\u202f"
 _PLAIN = re.compile(r"([+-]?[0-9]{1,15})(?:([.,])([0-9]{1,2}))?")
 """The usual case, read without further questions."""
+_THOUSANDS = re.compile(r"([+-]?[0-9]{1,3})(([.,])[0-9]{3}(?:\3[0-9]{3}){0,3})([.,])([0-9]{1,2})")
+"""The usual case of a large one."""
 _FIGURE = re.compile(
     r"\s*(\()?\s*([+-]?)\s*([^\d\s.,'’()+-]{1,4})?\s*([+-]?)"
     rf"\s*([0-9][0-9.,'’{_SPACES}]*|[.,][0-9]+)"
@@ -238,21 +240,35 @@ def read_figure(text: str, scale: int, mark: str = "") -> tuple[int, int]:
     behind a single mark could be thousands or decimals (`1.000`), which is certain only in a currency of three places
     or where a zero or four digits stand before the mark.
     """
+    minor, places, _ = read_money(text, scale, mark)
+    return minor, places
+
+
+def read_money(text: str, scale: int, mark: str = "") -> tuple[int, int, str]:
+    """`(minor, places, currency)`: a figure as `read_figure` has it, and the code of the currency beside it, empty where
+    there is none or one of several.
+    """
     plain = _PLAIN.fullmatch(text)
     if plain is not None:
         whole, written, places = plain.groups()
         if written is None:
-            return int(whole), 0
+            return int(whole), 0, ""
         if len(places) <= scale and (not mark or written == mark):
-            return int(whole + places), len(places)
-    is_negative, body, _ = _parts(text)
+            return int(whole + places), len(places), ""
+    else:
+        large = _THOUSANDS.fullmatch(text)
+        if large is not None:
+            whole, rest, comma, written, places = large.groups()
+            if comma != written and len(places) <= scale and (not mark or written == mark):
+                return int(whole + rest.replace(comma, "") + places), len(places), ""
+    is_negative, body, code = _parts(text)
     whole, places = _split_at(body, mark) if mark else _split(body, scale)
     while len(places) > scale and places[-1] == "0":
         places = places[:-1]
     if len(whole) + len(places) > MAX_DIGITS:
         raise Rejected("amount_out_of_range", limit_minor=MAX_AMOUNT_MINOR)
     minor = int(whole + places)
-    return (-minor if is_negative else minor), len(places)
+    return (-minor if is_negative else minor), len(places), code
 
 
 def currency_in(text: str) -> str:

@@ -133,8 +133,12 @@ def evolve_importing(ledger: Ledger, event: ImportCommitted | ImportUndone | Acc
             ledger.recognized[fingerprint] = account
         case ImportCommitted():
             ledger.import_formats[ledger.import_number(event.import_id)] = event.format
+            for account in event.opening_unknown or ():
+                ledger.unopened[account] = event.import_id
         case ImportUndone(import_id, _):
             ledger.imports.pop(import_id, None)
+            for account in [account for account, told_by in ledger.unopened.items() if told_by == import_id]:
+                del ledger.unopened[account]
             for place, assertions in list(ledger.asserted.items()):
                 if any(told_by == import_id for _, _, told_by in assertions):
                     ledger.asserted[place] = tuple(a for a in assertions if a[2] != import_id)

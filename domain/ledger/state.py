@@ -90,6 +90,10 @@ class Ledger:
     standing: MutableMapping[TransactionId, Standing] = field(default_factory=dict)
     """Transactions of open periods, neither voided nor closed."""
     asserted: MutableMapping[tuple[AccountId, str], tuple[Assertion, ...]] = field(default_factory=dict)
+    told: MutableMapping[tuple[AccountId, str], tuple[TransactionId, date, date]] = field(default_factory=dict)
+    """Opening balances that a person's word was counted back to: the transaction, its day, and the day of the word."""
+    unopened: MutableMapping[AccountId, ImportId] = field(default_factory=dict)
+    """Accounts that a file brought without anybody saying what they held before, and that file."""
     joined: MutableMapping[TransactionId, tuple[Joined, ...]] = field(default_factory=dict)
     """What joined a standing transaction, in that order."""
     recognized: MutableMapping[str, AccountId] = field(default_factory=dict)
@@ -200,8 +204,8 @@ class Ledger:
     def that_move(
         self, wanted: Container[tuple[str, int]], first: date, last: date
     ) -> Iterator[tuple[TransactionId, date, tuple[Posting, ...], int]]:
-        """The standing transactions from `first` to `last` with a posting of one of these (commodity code, minor units):
-        id, day, postings, and the number of the import that made each (0: none did).
+        """The standing transactions from `first` to `last` with a posting of one of these (commodity code, minor
+        units): id, day, postings, and the number of the import that made each (0: none did).
         """
         coded = self.coded
         begin, end = first.toordinal(), last.toordinal()

@@ -7,7 +7,7 @@ closed period nothing changes; a dated correction enters later and names its ori
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import assert_never
 
@@ -20,6 +20,7 @@ from domain.ledger.vocabulary import (
     OPENING_BALANCES,
     AccountId,
     Cost,
+    Day,
     ImportId,
     Instalment,
     Kind,
@@ -57,13 +58,18 @@ class RecordTransaction:
 
 @dataclass(frozen=True, slots=True)
 class SetOpeningBalance:
-    """Say what an account held at the end of `date`, before the first transaction it knows."""
+    """Say what an account held at the end of `date`, before the first transaction it knows.
+
+    `through`: the day up to which that was counted back from what a person saw: what is learnt later of days up to
+    then is part of it.
+    """
 
     transaction: TransactionId
     account: AccountId
     date: date
     amount: Amount
     import_id: ImportId | None = None
+    through: Day | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,8 @@ class VoidTransaction:
 
 @dataclass(frozen=True, slots=True)
 class TransactionRecorded:
+    """`through` belongs to an opening balance: see `SetOpeningBalance`."""
+
     transaction: TransactionId
     date: date
     postings: tuple[Posting, ...]
@@ -102,6 +110,7 @@ class TransactionRecorded:
     tags: tuple[str, ...] = private(())
     links: tuple[str, ...] = private(())
     instalment: Instalment | None = None
+    through: Day | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +166,13 @@ def evolve_transaction(ledger: Ledger, event: TransactionEvent) -> None:
         case TransactionRecorded():
             number = ledger.import_number(event.import_id)
             ledger.add(event.transaction, event.date, event.postings, number)
+            if ledger.unopened and _is_opening(ledger, event.postings):
+                for posting in event.postings:
+                    ledger.unopened.pop(posting.account, None)
+            if event.through is not None:
+                opened = event.postings[0]
+                place = (opened.account, opened.amount.commodity.code)
+                ledger.told[place] = (event.transaction, event.date, event.through)
         case TransactionAmended():
             standing = ledger.transaction(event.transaction)
             number = ledger.import_number(standing[2] if standing is not None else None)
@@ -164,9 +180,18 @@ def evolve_transaction(ledger: Ledger, event: TransactionEvent) -> None:
             ledger.add(event.transaction, event.date, event.postings, number)
         case TransactionVoided():
             ledger.joined.pop(event.transaction, None)
+            for posting in event.was_postings:
+                place = (posting.account, posting.amount.commodity.code)
+                if place in ledger.told and ledger.told[place][0] == event.transaction:
+                    del ledger.told[place]
             ledger.take_back(event.transaction, event.was_date, event.was_postings)
         case _:
             assert_never(event)
+
+
+def _is_opening(ledger: Ledger, postings: tuple[Posting, ...]) -> bool:
+    equity = ledger.names.get(OPENING_BALANCES)
+    return any(posting.account == equity for posting in postings)
 
 
 def _record(ledger: Ledger, command: RecordTransaction) -> list[TransactionEvent | CommodityDeclared]:
@@ -216,7 +241,11 @@ def _set_opening_balance(ledger: Ledger, command: SetOpeningBalance) -> list[Tra
     if equity is None:
         raise Rejected("opening_account_missing", name=OPENING_BALANCES)
     postings = (Posting(command.account, command.amount), Posting(equity, -command.amount))
-    return _record(ledger, RecordTransaction(command.transaction, command.date, postings, import_id=command.import_id))
+    if command.through is not None:
+        check_calendar(command.through)
+    record = RecordTransaction(command.transaction, command.date, postings, import_id=command.import_id)
+    declared, recorded = checked_record(ledger, record)
+    return [*declared, replace(recorded, through=command.through)]
 
 
 def _amend(ledger: Ledger, command: AmendTransaction) -> list[TransactionEvent | CommodityDeclared]:

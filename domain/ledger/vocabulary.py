@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import NewType
+from typing import NewType, TypeAlias
 
 from domain.errors import Rejected
 from domain.money import Amount
@@ -15,6 +15,9 @@ AccountId = NewType("AccountId", str)
 TransactionId = NewType("TransactionId", str)
 ImportId = NewType("ImportId", str)
 RuleId = NewType("RuleId", str)
+
+Day: TypeAlias = date
+"""A date, where a field of that name stands in its way."""
 
 FIRST_DAY = date(1900, 1, 1)
 LAST_DAY = date(2200, 12, 31)

@@ -108,6 +108,7 @@ def _ends(connection: Connection, reading: Reading, numbers: Numbers) -> _Ends:
                 ends.until[number, began] = version
             else:
                 began, known = before[ref]
+            if change.was.postings and (number, began) not in ends.until:
                 key = {"of_book": number, "of_date": change.was.day, "of_version": began, "ended": version}
                 accounts = {numbers.accounts[recorded.book][p.account][0] for p in change.was.postings}
                 ends.standing.append(key)
@@ -138,7 +139,10 @@ def _told_anew(recorded: Recorded) -> _Told | None:
 
 
 def _standing_before(connection: Connection, ending: dict[_Ref, date]) -> dict[_Ref, tuple[int, _Told]]:
-    """Version and texts of the states of before the batch that end in it."""
+    """Version and texts of the last states of before the batch of what changes in it.
+
+    What has no postings just then has no state either, and comes back, if it does, with the words of its last one.
+    """
     days: dict[int, dict[TransactionId, date]] = defaultdict(dict)
     for (number, transaction), day in ending.items():
         days[number][transaction] = day
@@ -148,12 +152,13 @@ def _standing_before(connection: Connection, ending: dict[_Ref, date]) -> dict[_
         # By day, so that the few days of a chunk are read and not the book.
         for chunk in in_chunks(sorted(day_of, key=lambda transaction: (day_of[transaction], transaction))):
             rows = connection.execute(
-                select(columns.transaction, columns.version, columns.body).where(
+                select(columns.transaction, columns.version, columns.body)
+                .where(
                     columns.book_number == number,
                     columns.date.in_(sorted({day_of[transaction] for transaction in chunk})),
                     columns.transaction.in_(chunk),
-                    columns.until == NEVER,
                 )
+                .order_by(columns.version)
             )
             for transaction, version, body in rows:
                 payee, memo, tags, links, import_id, corrects, part, _ = orjson.loads(body)
@@ -170,7 +175,7 @@ def _entry_rows(
     rows: list[tuple[Value, ...]] = []
     parts: list[tuple[Value, ...]] = []
     for recorded, change in reading.changes:
-        if change.becomes is None:
+        if change.becomes is None or not change.becomes.postings:
             continue
         number, version = numbers.books[recorded.book], recorded.version
         told = ends.told.get((number, version)) or _told_anew(recorded)

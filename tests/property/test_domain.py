@@ -36,7 +36,10 @@ from domain.ledger import (
     Posting,
     RecordTransaction,
     TransactionAmended,
+    TransactionCategorized,
     TransactionId,
+    TransactionJoined,
+    TransactionParted,
     TransactionRecorded,
     TransactionVoided,
     UndoImport,
@@ -90,6 +93,21 @@ class Paper:
                 self.enter(event.was_date, event.was_postings, -1)
                 self.enter(event.date, event.postings, 1)
                 self.entries[event.transaction] = Entry(event.date, event.postings, was.import_id)
+            case TransactionJoined() | TransactionParted():
+                was = self.entries.pop(event.transaction)
+                assert (was.date, was.postings) == (event.was_date, event.was_postings), "it carries what it reverses"
+                if isinstance(event, TransactionJoined):
+                    assert event.own not in self.entries, "an id stands for one transaction"
+                if (event.was_date, event.was_postings) != (event.date, event.postings):
+                    self.enter(event.was_date, event.was_postings, -1)
+                    self.enter(event.date, event.postings, 1)
+                self.entries[event.transaction] = Entry(event.date, event.postings, was.import_id)
+            case TransactionCategorized():
+                was = self.entries.pop(event.transaction)
+                assert (was.date, was.postings) == (event.date, event.was_postings), "it carries what it reverses"
+                self.enter(event.date, event.was_postings, -1)
+                self.enter(event.date, event.postings, 1)
+                self.entries[event.transaction] = Entry(event.date, event.postings, was.import_id)
             case TransactionVoided():
                 was = self.entries.pop(event.transaction)
                 assert (was.date, was.postings) == (event.was_date, event.was_postings), "it carries what it reverses"
@@ -128,9 +146,11 @@ class Paper:
                         del self.asserted[confirmed]
             case _:
                 pass
-        if not isinstance(event, TransactionVoided) or event.undoes is None:  # an undo is told as a whole
-            for account in self.own & self.closed_on.keys():
-                assert not any(self.held(account, code) for code in self.added), "a closed account stays empty"
+
+    def check_closed_accounts(self) -> None:
+        """Once a command's events are all written: an undo is told as a whole."""
+        for account in self.own & self.closed_on.keys():
+            assert not any(self.held(account, code) for code in self.added), "a closed account stays empty"
 
     def enter(self, day: date, postings: tuple[Posting, ...], sign: int) -> None:
         assert self.closed is None or day > self.closed, "nothing changes in a closed period"
@@ -223,6 +243,7 @@ class Household(RuleBasedStateMachine):
             evolve(self.book, event)
             self.paper.write(event)
             self.log.append(event)
+        self.paper.check_closed_accounts()
         if isinstance(command, AmendTransaction | VoidTransaction | UndoImport):
             for place, held_minor in confirmed.items():
                 assert place not in self.paper.asserted or self.paper.held(*place) == held_minor, (

@@ -18,15 +18,22 @@ from domain.ledger import (
     LAST_DAY,
     AccountId,
     AccountMerged,
+    ImportCommitted,
+    ImportId,
+    ImportUndone,
+    Instalment,
     Kind,
     Posting,
     TransactionAmended,
+    TransactionCategorized,
     TransactionId,
+    TransactionJoined,
+    TransactionParted,
     TransactionRecorded,
     TransactionVoided,
 )
 from domain.recorded import Recorded
-from projections import accounts, balances, budgets, cash_flow, net_worth, register, timeline
+from projections import accounts, balances, budgets, cash_flow, imports, net_worth, register, timeline
 from tests.folding import Log, empty, fold, rows
 from tests.strategies import FIRST_USUAL_DAY, USUAL_DAYS, Ids, happened, opened, units
 
@@ -62,6 +69,9 @@ class Standing:
 
     entries: dict[TransactionId, tuple[date, int, tuple[Posting, ...]]]
     into: dict[AccountId, AccountId]
+    payees: dict[TransactionId, str]
+    instalments: dict[TransactionId, Instalment]
+    unknown: dict[ImportId, tuple[AccountId, ...]]
 
     def current(self, account: AccountId) -> AccountId:
         while account in self.into:
@@ -76,17 +86,34 @@ class Standing:
                     held[self.current(posting.account), posting.amount.commodity.code] += posting.amount.minor
         return Counter({place: minor for place, minor in held.items() if minor})
 
+    def listed(self) -> dict[TransactionId, tuple[date, int, tuple[Posting, ...]]]:
+        """What a newer file has not left without any posting."""
+        return {transaction: entry for transaction, entry in self.entries.items() if entry[2]}
+
 
 def standing(events: list[Recorded], book: BookId, known: int) -> Standing:
-    found = Standing({}, {})
+    found = Standing({}, {}, {}, {}, {})
     for recorded in events:
         if recorded.book != book or recorded.version > known:
             continue
         match recorded.event:
             case TransactionRecorded() | TransactionAmended() as event:
                 found.entries[event.transaction] = (event.date, recorded.version, event.postings)
+                found.payees[event.transaction] = event.payee
+                if isinstance(event, TransactionRecorded) and event.instalment is not None:
+                    found.instalments[event.transaction] = event.instalment
+            case TransactionJoined() | TransactionParted() | TransactionCategorized() as event:
+                day, version, postings = found.entries[event.transaction]
+                if (event.date, event.postings) != (day, postings):
+                    version = recorded.version
+                found.entries[event.transaction] = (event.date, version, event.postings)
             case TransactionVoided(transaction=transaction):
                 del found.entries[transaction]
+                found.instalments.pop(transaction, None)
+            case ImportCommitted(import_id, opening_unknown=tuple(unknown)):
+                found.unknown[import_id] = (*found.unknown.get(import_id, ()), *unknown)
+            case ImportUndone(import_id):
+                found.unknown.pop(import_id, None)
             case AccountMerged(account, into):
                 found.into[account] = into
             case _:
@@ -115,6 +142,9 @@ def answers(connection: sa.Connection, book: BookId, day: date, known: int | Non
         pages(connection, book, None, known),
         *[net_worth.net_worth(connection, book, first, last, every, "BRL", known) for every in Every],
         net_worth.prices(connection, book, known),
+        register.promised(connection, book, day, known),
+        register.payees(connection, book, first, last, {chart[-1].account} if chart else set(), known),
+        imports.opening_unknown(connection, book, known),
         *[cash_flow.cash_flow(connection, book, first, last, every, known) for every in Every],
         budgets.budgets(connection, book, day, known),
         budgets.budgets(connection, book, max(FIRST_DAY + month, day) - month, known),
@@ -163,7 +193,7 @@ def test_every_figure_is_the_plain_sum_of_the_postings_that_stand(log: Log, day:
 
         listed = pages(connection, book, None, known)
         assert [(e.date, e.version, e.transaction) for e in listed] == sorted(
-            [(on, version, transaction) for transaction, (on, version, _) in plain.entries.items()], reverse=True
+            [(on, version, transaction) for transaction, (on, version, _) in plain.listed().items()], reverse=True
         )
         for account in accounts.accounts(connection, book, known):
             running: Counter[str] = Counter()
@@ -203,3 +233,84 @@ def test_every_figure_is_the_plain_sum_of_the_postings_that_stand(log: Log, day:
         for worth in net_worth.net_worth(connection, book, day, day, Every.DAY, "BRL", known):
             assert set(worth.unpriced) | set(worth.stale) <= foreign
             assert worth.amount.minor == brl or foreign - set(worth.unpriced)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(log=logs(), day=some_days, share=st.none() | st.floats(0, 1))
+def test_what_is_promised_follows_the_last_instalment_that_stands(log: Log, day: date, share: float | None) -> None:
+    book = BookId("Home")
+    known = None if share is None else round(log.versions[book] * share)
+    plain = standing(log.events, book, log.versions[book] if known is None else known)
+    with empty() as connection:
+        fold(connection, log.events)
+        kinds = {row.account: row.kind for row in accounts.accounts(connection, book)}
+        promises = {promise.purchase: promise for promise in register.promised(connection, book, day, known)}
+    last: dict[str, tuple[int, int, TransactionId]] = {}
+    for transaction, part in plain.instalments.items():
+        on, version, postings = plain.entries[transaction]
+        if postings and on <= day:
+            last[part.purchase] = max(last.get(part.purchase, (0, 0, transaction)), (part.k, version, transaction))
+    told = {}
+    for purchase, (k, _, transaction) in last.items():
+        postings, n = plain.entries[transaction][2], plain.instalments[transaction].n
+        own = [p for p in postings if kinds[p.account] in (Kind.ASSETS, Kind.LIABILITIES)]
+        card = (own or postings)[0]
+        if k < n:
+            account, left_minor = plain.current(card.account), -(n - k) * card.amount.minor
+            told[purchase] = (account, plain.payees[transaction], k, n, -card.amount, left_minor)
+    assert {
+        purchase: (p.account, p.payee, p.k, p.n, p.each, p.amount.minor) for purchase, p in promises.items()
+    } == told
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(log=logs(), day=some_days, share=st.none() | st.floats(0, 1), data=st.data())
+def test_payees_are_all_that_categories_moved_and_every_transaction_is_told_once(
+    log: Log, day: date, share: float | None, data: st.DataObject
+) -> None:
+    book = BookId("Home")
+    known = None if share is None else round(log.versions[book] * share)
+    plain = standing(log.events, book, log.versions[book] if known is None else known)
+    first = max(FIRST_DAY, date.fromordinal(max(1, day.toordinal() - 45)))
+    with empty() as connection:
+        fold(connection, log.events)
+        categories = [row.account for row in accounts.accounts(connection, book) if row.kind.is_category]
+        untold = data.draw(st.sets(st.sampled_from(categories)))
+        found = register.payees(connection, book, first, day, untold, known)
+        flows = cash_flow.cash_flow(connection, book, first, day, Every.YEAR, known)
+    sums: Counter[str] = Counter()
+    for line in found.items:
+        sums[line.amount.commodity.code] += line.amount.minor
+    moved: Counter[str] = Counter()
+    for flow in flows:
+        moved[flow.amount.commodity.code] += flow.amount.minor
+    assert {code: minor for code, minor in sums.items() if minor} == {code: m for code, m in moved.items() if m}
+    posted = [
+        {plain.current(p.account) for p in postings if p.account in categories}
+        for on, _, postings in plain.entries.values()
+        if first <= on <= day
+    ]
+    assert found.transactions == sum(bool(on) for on in posted)
+    assert found.categorized == sum(bool(on) and not on & untold for on in posted)
+    assert {line.payee for line in found.items} <= set(plain.payees.values())
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(log=logs(), share=st.none() | st.floats(0, 1))
+def test_an_opening_is_unknown_as_long_as_an_import_that_says_so_stands(log: Log, share: float | None) -> None:
+    book = BookId("Home")
+    known = None if share is None else round(log.versions[book] * share)
+    plain = standing(log.events, book, log.versions[book] if known is None else known)
+    with empty() as connection:
+        fold(connection, log.events)
+        told = imports.opening_unknown(connection, book, known)
+        everyone = [row.account for row in accounts.accounts(connection, book, known)]
+        opened = {equity: register.opened_against(connection, book, equity, everyone, known) for equity in everyone[:3]}
+    assert sorted(told) == sorted({account for unknown in plain.unknown.values() for account in unknown})
+    for equity, others in opened.items():
+        assert others == {
+            account
+            for account in everyone
+            for _, _, postings in plain.entries.values()
+            if {plain.current(account), plain.current(equity)} <= {plain.current(p.account) for p in postings}
+        }

@@ -16,7 +16,7 @@ from domain.sentences import SENTENCES, sentence
 
 ROOT = Path(__file__).parents[2]
 FLOORS = ("domain", "commands", "projections", "streams", "api", "infra")
-CARRIERS = {"Rejected", "Reason", "StoreUnavailable", "problem_response"}
+CARRIERS = {"Rejected", "Reason", "Question", "StoreUnavailable", "problem_response"}
 """What takes a code as its first argument."""
 
 TOLD_BY_THE_DOOR = {"StoreUnavailable": {"retry_after_s"}}
@@ -49,8 +49,9 @@ def facts_of(call: ast.Call, carrier: str) -> set[str] | None:
         if keyword.arg is None:
             return None
         names.add(keyword.arg)
-    if carrier in ("Reason", "problem_response") and len(call.args) > 1:
-        facts = call.args[1]
+    place = {"Reason": 1, "problem_response": 1, "Question": 2}.get(carrier)
+    if place is not None and len(call.args) > place:
+        facts = call.args[place]
         if not isinstance(facts, ast.Dict) or not all(isinstance(key, ast.Constant) for key in facts.keys):
             return None
         names |= {str(key.value) for key in facts.keys if isinstance(key, ast.Constant)}

@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from importlib.resources.abc import Traversable
+from pathlib import PurePosixPath
 
 import orjson
 from fastapi import APIRouter, HTTPException, Request
@@ -19,7 +19,7 @@ from jinja2 import Environment, StrictUndefined
 from starlette.responses import Response
 
 from api.http.answering import Written
-from api.http.pages.languages import LANGUAGES, language_of, sentences, texts
+from api.http.pages.languages import LANGUAGES, language_of, quality, sentences, texts
 from api.http.pages.rules import page_headers
 
 FINGERPRINT_CHARS = 16
@@ -65,7 +65,8 @@ class Front:
 @cache
 def front() -> Front:
     """Made once a process, when the app is made: no request waits for it."""
-    bodies = {file.name: file.read_bytes() for file in _static().iterdir() if _media_type(file.name) is not None}
+    static = files("api.http.pages") / "static"
+    bodies = {file.name: file.read_bytes() for file in static.iterdir()}
     for language in LANGUAGES:
         told = {"texts": texts(language), "sentences": sentences(language)}
         bodies[f"texts.{language}.json"] = orjson.dumps(told)
@@ -75,7 +76,7 @@ def front() -> Front:
     fingerprint = digest.hexdigest()[:FINGERPRINT_CHARS]
     modules = sorted(name for name in bodies if name.endswith(".js"))
     pages = {language: _rendered(language, fingerprint, modules) for language in LANGUAGES}
-    parts = {name: _part(body, _MEDIA_TYPES[_suffix(name)]) for name, body in bodies.items()}
+    parts = {name: _part(body, _MEDIA_TYPES[PurePosixPath(name).suffix]) for name, body in bodies.items()}
     return Front(fingerprint, pages, parts)
 
 
@@ -92,23 +93,11 @@ def _part(body: bytes, media_type: bytes) -> Part:
     return Part(body, gzip.compress(body, 9, mtime=0), media_type)
 
 
-def _static() -> Traversable:
-    return files("api.http.pages") / "static"
-
-
-def _suffix(name: str) -> str:
-    return name[name.rfind(".") :]
-
-
-def _media_type(name: str) -> bytes | None:
-    return _MEDIA_TYPES.get(_suffix(name))
-
-
 def _takes_gzip(accepted: str) -> bool:
     for wish in accepted.split(","):
         coding, _, weight = wish.partition(";")
         if coding.strip().lower() == "gzip":
-            return weight.replace(" ", "").lower() not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+            return quality(weight) > 0
     return False
 
 

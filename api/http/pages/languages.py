@@ -31,8 +31,8 @@ def language_of(asked: str | None, accepted: str) -> str:
     for wish in accepted.split(",")[:MAX_ACCEPTED]:
         tag, _, weight = wish.partition(";")
         found = _named(tag)
-        if found is not None and (quality := _quality(weight)) > 0:
-            wishes.append((quality, found))
+        if found is not None and (wanted := quality(weight)) > 0:
+            wishes.append((wanted, found))
     return max(wishes, key=lambda wish: wish[0])[1] if wishes else ENGLISH
 
 
@@ -42,7 +42,8 @@ def _named(tag: str) -> str | None:
     return {"en": ENGLISH, "pt": PORTUGUESE}.get(primary)
 
 
-def _quality(weight: str) -> float:
+def quality(weight: str) -> float:
+    """How much something of a list is wanted (`q=0.8`): 1 where it does not say, 0 where it cannot be read."""
     name, _, value = weight.strip().partition("=")
     if name.strip().lower() != "q":
         return 1.0

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from commands.imports.reading import Reason
 from domain.money import Amount, commodity
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A row of the file on the way to its last balance: what it moved (None: not known), and what was told then.
+class Step(NamedTuple):
+    """A row of the file on the way to its last balance: what it moved (None: not known), and what was told then, both as
+    minor units and their decimal places.
 
     `row` is its number, of a row that only tells a balance that of the row before.
     """
 
     row: int
     day: date | None
-    amount: Amount | None
-    balance: Amount | None
+    moved: tuple[int, int] | None
+    balance: tuple[int, int] | None
 
 
 def last_balance(steps: Sequence[Step], currency: str) -> tuple[Amount | None, date | None, Reason | None]:
@@ -35,7 +35,7 @@ def last_balance(steps: Sequence[Step], currency: str) -> tuple[Amount | None, d
         ways = [oldest_first if days[0] < days[-1] else newest_first]
     else:
         ways = [oldest_first, newest_first]
-    scale = max(amount.commodity.scale for step in steps for amount in (step.amount, step.balance) if amount is not None)
+    scale = max(figure[1] for step in steps for figure in (step.moved, step.balance) if figure is not None)
     wrong = [_wrong_at(way, scale) for way in ways]
     told = {_stated(way, scale, currency) for way, row in zip(ways, wrong, strict=True) if row is None}
     if len(told) == 1:
@@ -49,10 +49,10 @@ def _wrong_at(steps: Sequence[Step], scale: int) -> int | None:
     """The first row whose balance is not the one before and what it moved."""
     held: int | None = None
     for step in steps:
-        if step.amount is None:
+        if step.moved is None:
             held = None
         elif held is not None:
-            held += _minor(step.amount, scale)
+            held += _minor(step.moved, scale)
         if step.balance is not None:
             told = _minor(step.balance, scale)
             if held is not None and held != told:
@@ -71,5 +71,6 @@ def _stated(steps: Sequence[Step], scale: int, currency: str) -> tuple[Amount | 
     return Amount(_minor(balance, scale), commodity(currency, scale)), on
 
 
-def _minor(amount: Amount, scale: int) -> int:
-    return amount.minor * int(10 ** (scale - amount.commodity.scale))
+def _minor(figure: tuple[int, int], scale: int) -> int:
+    minor, places = figure
+    return minor if places == scale else minor * int(10 ** (scale - places))

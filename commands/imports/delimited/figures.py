@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from commands.imports.delimited.profile import folded
 from commands.imports.reading import Reason
-from commands.imports.texts import clean, currency_in, decimal_mark_of, read_figure
+from commands.imports.texts import clean, currency_in, decimal_mark_of, read_money
 from domain.errors import Rejected
 from domain.money import ISO_4217, MAX_AMOUNT_MINOR
 
@@ -19,9 +19,11 @@ DEFAULT_SCALE = 2
 
 _UNSIGNED = frozenset("0123456789., ")
 _SIGN = re.compile(r"[+(−–﹣－-]")
-_OUT = "saida saidas debito debit d db dr out soll s af dare uscita debe cargo belastung debited".split()
-_IN = "entrada entradas credito credit c cr in haben h bij avere entrata haber abono gutschrift credited".split()
-_DIRECTIONS = dict.fromkeys(_OUT, -1) | dict.fromkeys(_IN, 1)
+_WORDS = {
+    -1: "saida saidas debito debit debited d db dr out soll s belastung af dare uscita debe cargo",
+    1: "entrada entradas credito credit credited c cr in haben h gutschrift bij avere entrata haber abono",
+}
+_DIRECTIONS = {word: way for way, words in _WORDS.items() for word in words.split()}
 
 
 def scale_of(currency: str) -> int:
@@ -83,13 +85,13 @@ class Figures(dict[str, "Figure | Reason"]):
 
     def _read(self, text: str) -> Figure | Reason:
         try:
-            minor, places = read_figure(text, self._scale, self._mark)
-            own = "" if _UNSIGNED.issuperset(text.strip("-")) else currency_in(text)
+            figure = read_money(text, self._scale, self._mark)
         except Rejected as rejected:
             return Reason(rejected.code, rejected.params)
-        if abs(minor) > MAX_AMOUNT_MINOR * 10 ** max(0, places - self._scale):
+        minor, places, _ = figure
+        if abs(minor) > MAX_AMOUNT_MINOR and abs(minor) > MAX_AMOUNT_MINOR * 10 ** max(0, places - self._scale):
             return Reason("amount_out_of_range", {"limit_minor": MAX_AMOUNT_MINOR})
-        return minor, places, own
+        return figure
 
 
 def told(text: str) -> str:

@@ -78,12 +78,23 @@ class Profile:
 
     def is_balance(self, text: str) -> bool:
         """Whether a row's words say that it tells a balance."""
-        if not self.balance_rows:
+        whole, starts, first_letters = _told_apart(self.balance_rows)
+        if text.replace(" ", "")[:_FIRST_LETTERS].casefold() not in first_letters:
             return False
         said = folded(text).replace(" ", "")
-        return said in self.balance_rows or any(
-            start.endswith("*") and said.startswith(start[:-1]) for start in self.balance_rows
-        )
+        return said in whole or said.startswith(starts)
+
+
+_FIRST_LETTERS = 5
+"""Letters by which most rows are seen to be no balance, without a closer look."""
+
+
+@cache
+def _told_apart(balance_rows: frozenset[str]) -> tuple[frozenset[str], tuple[str, ...], frozenset[str]]:
+    """Whole texts, beginnings of texts, and the first letters of all of them."""
+    whole = frozenset(text for text in balance_rows if not text.endswith("*"))
+    starts = tuple([text[:-1] for text in balance_rows - whole])
+    return whole, starts, frozenset(text[:_FIRST_LETTERS] for text in balance_rows)
 
 
 @lru_cache(maxsize=4096)
@@ -123,7 +134,7 @@ def _flat(known: dict[str, Any]) -> dict[str, Any]:
     """Tables of the text as the fields that they are."""
     states: Mapping[str, frozenset[str]] = known.pop("states", {})
     above: Mapping[str, frozenset[str]] = known.pop("above", {})
-    return known | states | {f"{label}_labels": names for label, names in above.items()}
+    return {**known, **states, **{f"{label}_labels": names for label, names in above.items()}}
 
 
 def _checked(fields: dict[str, Any]) -> Profile:

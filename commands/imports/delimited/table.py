@@ -10,7 +10,7 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 
 from commands.imports.delimited.days import order_of, told
 from commands.imports.delimited.profile import DELIMITERS, GENERIC, MAX_COLUMNS, Profile, folded
@@ -196,7 +196,7 @@ def _amount_and_balance(columns: Sequence[Sequence[str]], places: Sequence[int])
         most = max(digits for _, digits in figures)
         read.append([minor * 10 ** (most - digits) for minor, digits in figures])
     for amounts, balances, found in ((*read, list(places)), (*read[::-1], list(places)[::-1])):
-        pairs = list(zip(balances, balances[1:], strict=False))
+        pairs = list(pairwise(balances))
         oldest_first = all(old + amount == new for (old, new), amount in zip(pairs, amounts[1:], strict=True))
         newest_first = all(new == old + amount for (new, old), amount in zip(pairs, amounts, strict=False))
         if len(pairs) >= CHAINED_ROWS and (oldest_first or newest_first):
@@ -243,7 +243,11 @@ def _kept(rows: Iterator[list[str]], table: Table) -> list[list[str]]:
     for cells in rows:
         if not any(cells):
             continue
-        if first is not None and cells[0].strip() == first and [cell.strip() for cell in cells[: len(header)]] == header:
+        if (
+            first is not None
+            and cells[0].strip() == first
+            and [cell.strip() for cell in cells[: len(header)]] == header
+        ):
             continue
         if len(kept) == 2 * MAX_IMPORT_ROWS:  # rows that tell a balance are there beside those that count
             raise Rejected("import_too_many_rows", limit=MAX_IMPORT_ROWS)

@@ -45,7 +45,7 @@ def plan_statements(
     """
     if account is not None and len(read.statements) > 1:
         raise Rejected("account_ambiguous", count=len(read.statements))
-    directory = Directory(facts, desk, answers, account)
+    directory = Directory(facts, desk, answers, account, file_name)
     targets = directory.targets(read.statements)
     categories = Categories(facts, desk)
     securities, declared = _securities(facts, read.statements)
@@ -75,7 +75,13 @@ def plan_statements(
     commands, row_of = _commands(unique, categories, declared)
     recorded_count = sum(len(target.records) for target in unique)
     only = unique[0].account.id if len(unique) == 1 and (unique[0].opens or not unique[0].is_new) else None
-    unknown = [t.account.id for t in unique if t.is_first and t.opening is None and (t.opens or not t.is_new)]
+    unknown = [
+        target.account.id
+        for target in unique
+        if (target.is_first or target.account.id in facts.unopened)
+        and target.opening is None
+        and (target.opens or not target.is_new)
+    ]
     commands.append(
         ConcludeImport(
             desk.import_id,

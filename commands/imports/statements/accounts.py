@@ -30,8 +30,8 @@ from domain.money import Commodity
 ACCOUNT_ENDS = 4
 """How much of an account's number its derived name tells."""
 
-UNNAMED = {True: "Liabilities:New-Card", False: "Assets:New-Account"}
-"""What an account is called in a preview until a person names it; by whether it is a debt."""
+UNNAMED = "Bank-File"
+"""What an account is called where neither its file nor the file's name says anything."""
 
 MAX_CHOICES = 50
 """Accounts that a question offers."""
@@ -91,12 +91,16 @@ class Directory:
     desk: Desk
     answers: Answers
     given: str | None
+    file_name: str
     questions: list[Question] = field(default_factory=list)
     _by_name: dict[str, Target] = field(default_factory=dict)
-    _numbers: dict[str, str] = field(default_factory=dict)
+    _numbers: dict[str, set[str]] = field(default_factory=dict)
+    """The accounts' numbers behind each derived name."""
 
     def targets(self, statements: Sequence[Statement]) -> list[Target]:
         sources = [source_of(statement) for statement in statements]
+        for statement in statements:
+            self._numbers.setdefault(derived_name(statement) or "", set()).add(statement.account_number)
         elsewhere = self.desk.elsewhere([source for source in sources if _is_numbered(source)])
         found = [
             self._target(statement, source, several=len(statements) > 1)
@@ -126,16 +130,46 @@ class Directory:
         recognized = facts.recognized.get(self.desk.fingerprint(f"account.v1|{source}")) if source else None
         if recognized is not None:
             return self._at(statement, facts.accounts[recognized].name)
-        name = derived_name(statement)
+        name = self._name_of(statement)
         if name is None:
-            return self._ask(statement, UNNAMED[statement.type.is_debt], "account_needed", needed=True)
-        number = self._numbers.setdefault(name, statement.account_number)
-        taken = facts.names.get(name)
-        if number != statement.account_number or (taken is not None and taken in facts.recognized.values()):
-            return self._ask(statement, name, "account_ambiguous", needed=True)
-        if taken is None and (several or self._choices(statement)):
+            return self._unnamed(statement)
+        alike = self._alike(statement)
+        if len(alike) > 1:
+            return self._ask(statement, name, "account_not_clear", needed=True)
+        if alike:
+            return self._at(statement, alike[0])
+        if several or self._choices(statement):
             return self._ask(statement, name, "which_account", needed=False)
         return self._at(statement, name)
+
+    def _unnamed(self, statement: Statement) -> Target:
+        """Where a file goes that tells neither bank nor number: to an account called as the file is, if nobody says
+        otherwise. Of one that is there already nobody knows whether it is the same: its first file's rows may tell.
+        """
+        stem = re.split(r"[\W\d_]+", self.file_name.rpartition(".")[0] or self.file_name)
+        root = Kind.LIABILITIES if statement.type.is_debt else Kind.ASSETS
+        name = f"{root}:{'-'.join([word.capitalize() for word in stem if word][:4]) or UNNAMED}"
+        return self._ask(statement, name, "account_needed", needed=False)
+
+    def _name_of(self, statement: Statement) -> str | None:
+        """The derived name, with the whole number where its end tells two accounts of the file or the book alike."""
+        name = derived_name(statement)
+        if name is None:
+            return None
+        number = self._numbers.get(name, {statement.account_number})
+        taken = self.facts.names.get(name)
+        if len(number) > 1 or (taken is not None and taken in self.facts.recognized.values()):
+            return derived_name(statement, ends=None)
+        return name
+
+    def _alike(self, statement: Statement) -> list[str]:
+        """The accounts whose names end as the statement's number does, and that no other number is known for."""
+        ends = "".join([c for c in statement.account_number if c.isalnum()])[-ACCOUNT_ENDS:].upper()
+        known = set(self.facts.recognized.values())
+        choices = self._choices(statement) if len(ends) == ACCOUNT_ENDS else []
+        named = derived_name(statement)
+        found = [name for name in choices if name.upper().endswith(ends) and self.facts.names[name] not in known]
+        return [named] if named in found else found
 
     def _ask(self, statement: Statement, name: str, code: str, *, needed: bool) -> Target:
         target = self._at(statement, name)
@@ -216,8 +250,8 @@ def _unit(facts: BookFacts, statement: Statement, known: Account | None) -> Comm
     return unit
 
 
-def derived_name(statement: Statement) -> str | None:
-    """An account's name from its bank, its type and the end of its number: `Assets:Banco-Modelo-3456`.
+def derived_name(statement: Statement, ends: int | None = ACCOUNT_ENDS) -> str | None:
+    """An account's name from its bank, its type and the end of its number (None: all of it): `Assets:Banco-Modelo-3456`.
 
     The same for every file of the account. None where the file tells neither bank nor number.
     """
@@ -243,5 +277,5 @@ def derived_name(statement: Statement) -> str | None:
     if not any(word.isalpha() for word in words):
         words = ["Bank", *words]  # a bank that gives only its number
     root = Kind.LIABILITIES if statement.type.is_debt else Kind.ASSETS
-    ends = [number[-ACCOUNT_ENDS:].upper()] if number else []
-    return f"{root}:{'-'.join([*words[:8], *ends])}"
+    shown = number if ends is None else number[-ends:]
+    return f"{root}:{'-'.join([*words[:8], *([shown.upper()] if shown else [])])}"

@@ -55,6 +55,7 @@ class Draft:
     met: set[TransactionId] = field(default_factory=set)
     stated: Amount | None = None
     stated_on: date | None = None
+    is_told_by_person: bool = False
     held_minor: int | None = None
     check: Check | None = None
 
@@ -115,6 +116,8 @@ class Draft:
             self._show(row, row.amount, Verdict.LEFT_OUT, left_out or Reason("row_date_not_valid"))
         # An account that is still to be opened has no row yet.
         taken = {} if self.target.is_new else self.desk.taken([fingerprint for *_, fingerprint in exact])
+        days = [day for _, day, _, _ in exact] or [self.desk.today]
+        covered = min(days), max(days)
         for row, day, amount, fingerprint in exact:
             known = standing_row(fingerprint, taken)
             if known is None and fingerprint in self.target.seen:
@@ -130,7 +133,7 @@ class Draft:
             if isinstance(on, Reason):
                 self._show(row, amount, Verdict.LEFT_OUT, on)
                 continue
-            self.fresh.append(Fresh(row, on, amount, fingerprint, self.target))
+            self.fresh.append(Fresh(row, on, amount, fingerprint, self.target, covered))
 
     def _bookable_on(self, day: date) -> date | Reason:
         """The day to book a row of `day` on, or why it cannot be booked."""
@@ -219,6 +222,7 @@ class Draft:
         if answers.balance_today is not None and self.needs_balance:
             told = at_scale_of(parse_amount(answers.balance_today, unit.code), unit)
             self.stated, self.stated_on = (-told if self.target.is_debt else told), self.desk.today
+            self.is_told_by_person = True
 
     @property
     def needs_balance(self) -> bool:

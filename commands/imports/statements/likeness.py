@@ -37,13 +37,16 @@ MAX_COMPARED = 50
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """A row that is no duplicate, with the amount at its account's scale."""
+    """A row that is no duplicate, with the amount at its account's scale. `covered` are the first and last day that its
+    statement has rows of.
+    """
 
     row: StatementRow
     day: date
     amount: Amount
     fingerprint: str
     target: Target
+    covered: tuple[date, date]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +123,12 @@ def _matches(fresh: Sequence[Fresh], candidates: Sequence[Candidate], desk: Desk
 def _near(
     one: Fresh, standing: Sequence[Candidate], words: Mapping[TransactionId, tuple[str, str]]
 ) -> list[tuple[Candidate, float]]:
-    """The candidates that may be the row's: those of its day, and those of near days whose words are alike."""
-    near = [c for c in standing if abs((c.day - one.day).days) <= MATCH_DAYS]
+    """The candidates that may be the row's: those of its day, and those of near days whose words are alike.
+
+    Of near days only those that the statement covers, or the last coffee of one file would be the first of the next.
+    """
+    first, last = one.covered
+    near = [c for c in standing if abs((c.day - one.day).days) <= MATCH_DAYS and first <= c.day <= last]
     near.sort(key=lambda candidate: abs((candidate.day - one.day).days))
     mine = " ".join(words_of(f"{one.row.payee} {one.row.memo}"))
     found: list[tuple[Candidate, float]] = []

@@ -30,7 +30,8 @@ def opened_by(target: Target, drafts: Sequence[Draft], facts: BookFacts, desk: D
     told = [(on, stated) for on, stated in stating if on is not None]
     days = [day for day, _ in target.own] + [d.statement.first for d in of_target if d.statement.first is not None]
     days += [on + timedelta(days=1) for on, _ in told]
-    if not target.is_first:
+    is_unopened = target.account.id in facts.unopened
+    if not target.is_first and not is_unopened:
         if days:
             _settle_openings(target, facts, desk, min(days), told)
         return []
@@ -42,7 +43,13 @@ def opened_by(target: Target, drafts: Sequence[Draft], facts: BookFacts, desk: D
         return [Question(code, "balance_today", params)]
     stated_on, stated = max(told, key=lambda pair: pair[0])
     since = sum(minor for day, minor in target.own if day <= stated_on)
-    _set_opening(target, desk, _evening_before(min(days), target, facts), stated.minor - since)
+    if is_unopened:
+        account, code = target.account.id, target.unit.code
+        since += desk.held_on(frozenset({(account, code, stated_on)}))[account, code, stated_on]
+        standing_since = desk.first_day(account)
+        days += [standing_since] if standing_since is not None else []
+    through = stated_on if any(draft.is_told_by_person for draft in of_target) else None
+    _set_opening(target, desk, _evening_before(min(days), target, facts), stated.minor - since, through)
     return []
 
 
@@ -52,13 +59,18 @@ def _settle_openings(
     """Let a file that comes after a newer one join it: what it tells of days before an opening balance that stands is
     part of that balance, so it is taken out of it again, and what the account held from then on stays as it was.
 
+    The same holds for days after it, up to the one on which a person told what the bank showed.
+
     Before the earliest opening balance the account is opened anew: with what this file states there, or else with what
     the rows leave of that balance. All of it is the file's own, and goes with it when it is undone.
 
     `first`: the first day that the file tells of; `told`: days and balances that it states.
     """
     equity, code = facts.names.get(OPENING_BALANCES), target.unit.code
-    if equity is None or first.toordinal() > facts.latest.get((equity, code), 0):
+    if equity is None:
+        return
+    on_told, through = facts.told.get((target.account.id, code), (FIRST_DAY, FIRST_DAY))
+    if first.toordinal() > max(facts.latest.get((equity, code), 0), through.toordinal()):
         return  # no opening balance is that late
     standing = desk.openings((target.account.id, code))
     if not standing:
@@ -68,6 +80,9 @@ def _settle_openings(
     taken_out: Counter[date] = Counter()
     before = 0
     for day, minor in target.own:
+        if on_told in standing and on_told < day <= through:
+            taken_out[on_told] += minor  # a person had seen it in the balance that the opening was counted back from
+            continue
         place = bisect_left(days, day)
         if place < len(days):
             taken_out[days[place]] += minor
@@ -98,7 +113,7 @@ def _evening_before(day: date, target: Target, facts: BookFacts) -> date:
     return opened_on if opened_on is not None and on < opened_on else on
 
 
-def _set_opening(target: Target, desk: Desk, on: date, minor: int) -> None:
+def _set_opening(target: Target, desk: Desk, on: date, minor: int, through: date | None = None) -> None:
     target.opening = SetOpeningBalance(
-        TransactionId(desk.new_id()), target.account.id, on, Amount(minor, target.unit), desk.import_id
+        TransactionId(desk.new_id()), target.account.id, on, Amount(minor, target.unit), desk.import_id, through
     )

@@ -184,7 +184,8 @@ class Visitor:
 
     def photograph(self, state: str) -> None:
         ARTEFACTS.mkdir(exist_ok=True)
-        self.page.screenshot(path=ARTEFACTS / f"{self.name}-{state}.png", full_page=True)
+        lies_over = self.page.locator("dialog[open]").count() > 0  # it lies over the window, not over the whole page
+        self.page.screenshot(path=ARTEFACTS / f"{self.name}-{state}.png", full_page=not lies_over)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from api.http.doors import DOORS
 from api.http.shapes import ProblemOut
 from tests.e2e.http.conftest import Doors, Home
 
-NOT_DESCRIBED = {"/", "/docs", "/docs/{name}", "/openapi.json"}
+NOT_DESCRIBED = {"/", "/page/{fingerprint}/{name}", "/docs", "/docs/{name}", "/openapi.json"}
 
 
 def operations(doors: Doors) -> Iterator[Operation]:

@@ -48,6 +48,7 @@ class Desk:
     def bring(self, file: Path | bytes, name: str = "statement.ofx", account: str | None = None) -> ImportAnswer:
         """Preview and commit, as a person who finds nothing wrong."""
         raw = file if isinstance(file, bytes) else file.read_bytes()
+        name = name if isinstance(file, bytes) else file.name
         preview = self.imports.preview(self.book, raw, name, account)
         return self.imports.commit(self.book, preview.import_id, self.asked())
 

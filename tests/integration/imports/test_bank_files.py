@@ -90,7 +90,7 @@ def test_a_good_file_twice_adds_nothing_and_undo_brings_back_the_balances(home: 
 @pytest.mark.parametrize(("file", "code"), REFUSED)
 def test_a_bad_file_is_refused_and_changes_nothing(home: Desk, file: str, code: str) -> None:
     head = home.store.head(home.book)
-    assert refused(home, (SAMPLES / file).read_bytes()) == code
+    assert refused(home, (SAMPLES / file).read_bytes(), file) == code
     assert home.store.head(home.book) == head
 
 

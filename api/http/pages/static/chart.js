@@ -30,7 +30,8 @@ function grid(low, high) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = ROUND_STEPS.map((one) => one * power).find((one) => one >= rough);
   const lines = [];
-  for (let at = Math.ceil(low / step) * step; at <= high + step / 1e6; at += step) lines.push(Math.abs(at) < step / 1e6 ? 0 : at);
+  for (let at = Math.ceil(low / step) * step; at <= high + step / 1e6; at += step)
+    lines.push(Math.abs(at) < step / 1e6 ? 0 : at);
   return lines;
 }
 
@@ -63,19 +64,22 @@ export function lineChart(place, width, items, { title, told, open }) {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const room = (high - low || Math.abs(high) || 1) * 0.18;
   const [bottom, top] = [low >= 0 ? Math.max(0, low - room) : low - room, high + room];
-  const label = width < NARROW ? 44 : 60;
+  const label = width < NARROW ? 58 : 66;
   const x = (n) => label + ((width - label - MARGIN.right - 8) * n) / Math.max(1, items.length - 1);
-  const y = (value) => height - MARGIN.bottom - ((height - MARGIN.top - MARGIN.bottom) * (value - bottom)) / (top - bottom);
+  const y = (value) =>
+    height - MARGIN.bottom - ((height - MARGIN.top - MARGIN.bottom) * (value - bottom)) / (top - bottom);
   gridOf(drawing, grid(bottom, top), y, width, items[0].commodity);
   const points = values.map((value, n) => `${x(n).toFixed(1)},${y(value).toFixed(1)}`);
   const floor = height - MARGIN.bottom;
   const last = items.length - 1;
   // A filled area would overstate a change where its floor is not zero.
-  if (bottom === 0) drawing.append(svg("path", { class: "area", d: `M${x(0)},${floor}L${points.join("L")}L${x(last)},${floor}Z` }));
+  if (bottom === 0)
+    drawing.append(svg("path", { class: "area", d: `M${x(0)},${floor}L${points.join("L")}L${x(last)},${floor}Z` }));
   drawing.append(svg("path", { class: "line", d: `M${points.join("L")}` }));
   const every = width < NARROW ? 3 : 1;
   items.forEach((item, n) => {
-    if ((last - n) % every === 0) drawing.append(svg("text", { class: "tick", x: x(n), y: height - 6 }, monthBriefly(item.date)));
+    if ((last - n) % every === 0)
+      drawing.append(svg("text", { class: "tick", x: x(n), y: height - 6 }, monthBriefly(item.date)));
   });
   const dot = svg("circle", { class: "dot", r: 5, cx: x(last), cy: y(values[last]) });
   const rule = svg("line", { class: "rule", y1: MARGIN.top, y2: floor, visibility: "hidden" });
@@ -107,7 +111,7 @@ export function barChart(place, width, months, { title, told, commodity, chosen,
   const drawing = frame(place, width, height, title, told);
   const values = months.flatMap((one) => [Number(one.in), Number(one.out)]);
   const [low, high] = [Math.min(0, ...values), Math.max(1, ...values) * 1.12];
-  const label = width < NARROW ? 44 : 60;
+  const label = width < NARROW ? 58 : 66;
   const slot = (width - label) / months.length;
   const bar = Math.min(16, slot * 0.34);
   const y = (value) => height - MARGIN.bottom - ((height - MARGIN.top - MARGIN.bottom) * (value - low)) / (high - low);
@@ -116,10 +120,25 @@ export function barChart(place, width, months, { title, told, commodity, chosen,
     const middle = label + slot * (n + 0.5);
     const isChosen = one.month === chosen;
     const group = svg("g", { class: isChosen ? "bars chosen" : "bars" });
-    for (const [side, left] of [["in", middle - bar - 1], ["out", middle + 1]]) {
+    for (const [side, left] of [
+      ["in", middle - bar - 1],
+      ["out", middle + 1],
+    ]) {
       const [from, to] = [y(0), y(Number(one[side]))];
-      const box = { x: left, y: Math.min(from, to), width: bar, height: Math.max(Math.abs(from - to), 0.5), rx: 2 };
-      const reach = { class: "reach", x: side === "in" ? middle - slot / 2 : middle, y: 0, width: slot / 2, height };
+      const box = {
+        x: left,
+        y: Math.min(from, to),
+        width: bar,
+        height: Math.max(Math.abs(from - to), 0.5),
+        rx: 2,
+      };
+      const reach = {
+        class: "reach",
+        x: side === "in" ? middle - slot / 2 : middle,
+        y: 0,
+        width: slot / 2,
+        height,
+      };
       const name = svg("title", {}, `${month(one.month)}: ${money({ amount: one[side], commodity })}`);
       group.append(svg("rect", { class: `bar ${side}`, ...box }));
       group.append(svg("rect", { ...reach, onclick: () => open(one.month, side) }, name));

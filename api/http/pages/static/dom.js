@@ -37,7 +37,10 @@ export function show(element, isShown = true) {
 
 /** Notes under a figure; the list is away where there are none. */
 export function fillNotes(list, notes) {
-  fill(list, notes.map((note) => el("li", {}, note)));
+  fill(
+    list,
+    notes.map((note) => el("li", {}, note)),
+  );
   show(list, notes.length > 0);
 }
 

@@ -31,7 +31,18 @@ export async function showFigures(book, version = null) {
   ]);
   if (house?.book !== asked) chosenMonth = null;
   const months = monthsOf(worth, flows, book.commodity);
-  house = { book: asked, commodity: book.commodity, version, worth, flows, balances, accounts, payees, imports, months };
+  house = {
+    book: asked,
+    commodity: book.commodity,
+    version,
+    worth,
+    flows,
+    balances,
+    accounts,
+    payees,
+    imports,
+    months,
+  };
   if (!months.some((one) => one.month === chosenMonth)) chosenMonth = latestLively(months);
   const isEmpty = !accounts.some(isOwn);
   show(find("house"), !isEmpty);
@@ -71,7 +82,11 @@ function showWorth() {
   fillNotes(find("net-worth-notes"), notes);
   drawWorth();
   const rows = house.worth.map((worth) => {
-    const button = el("button", { type: "button", class: "link", onclick: () => openWorth(house, worth) }, money(worth));
+    const button = el(
+      "button",
+      { type: "button", class: "link", onclick: () => openWorth(house, worth) },
+      money(worth),
+    );
     return el("tr", {}, el("th", { scope: "row" }, day(worth.date)), el("td", { class: "amount" }, button));
   });
   fill(find("net-worth-table").querySelector("tbody"), rows.reverse());
@@ -98,7 +113,13 @@ function monthsOf(worth, flows, commodity) {
     const outs = sums(side("Expenses:"));
     const base = (all) => all.find((one) => one.commodity === commodity)?.amount ?? "0.00";
     const others = (all) => all.filter((one) => one.commodity !== commodity && signOf(one.amount) !== 0);
-    return { month: first, in: base(ins), out: base(outs), others: { in: others(ins), out: others(outs) }, isLively: own.length > 0 };
+    return {
+      month: first,
+      in: base(ins),
+      out: base(outs),
+      others: { in: others(ins), out: others(outs) },
+      isLively: own.length > 0,
+    };
   });
 }
 
@@ -168,12 +189,18 @@ function showAccounts() {
       const nothing = { amount: "0.00", commodity: account.commodities[0] ?? house.commodity };
       return { ...account, amounts: amounts.length ? amounts : [nothing] };
     });
-    const shown = held.filter((one) => one.closed_on === null || signOf(sum(one.amounts.map((sum) => sum.amount))) !== 0);
+    const shown = held.filter(
+      (one) => one.closed_on === null || signOf(sum(one.amounts.map((sum) => sum.amount))) !== 0,
+    );
     if (shown.length === 0) return null;
     const rows = shown.map((account) => {
       const amounts = account.amounts.map((one) => el("span", { class: "sum" }, money(one)));
       const press = { type: "button", class: "line", onclick: () => openAccount(house, account) };
-      return el("li", {}, el("button", press, el("span", {}, shortName(account.account)), el("span", { class: "amount" }, amounts)));
+      return el(
+        "li",
+        {},
+        el("button", press, el("span", {}, shortName(account.account)), el("span", { class: "amount" }, amounts)),
+      );
     });
     return [el("h3", {}, t(`account.kind.${kind}`)), el("ul", { class: "lines" }, rows)];
   });
@@ -185,10 +212,17 @@ function showAccounts() {
 function showImports() {
   const rows = house.imports.toReversed().map((one) => {
     const file = one.file_name || one.format;
-    const told = [one.account === null ? null : shortName(one.account), counted("imports.of", one.recorded, { date: day(one.recorded_at) })];
+    const told = [
+      one.account === null ? null : shortName(one.account),
+      counted("imports.of", one.recorded, { date: day(one.recorded_at) }),
+    ];
     const undo = el(
       "button",
-      { type: "button", "aria-label": t("imports.undo", { file }), onclick: () => whenUndone(one.import_id, file) },
+      {
+        type: "button",
+        "aria-label": t("imports.undo", { file }),
+        onclick: () => whenUndone(one.import_id, file),
+      },
       t("undo"),
     );
     return el(
@@ -201,8 +235,3 @@ function showImports() {
   fill(find("imports-list"), rows);
   show(find("imports"), rows.length > 0);
 }
-
-/** The accounts that a file can go to. */
-export const ownAccounts = async (book) =>
-  (await list(book, "accounts")).filter((one) => isOwn(one) && one.closed_on === null && one.merged_into === null);
-

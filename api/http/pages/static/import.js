@@ -7,14 +7,13 @@
 
 import { commit, eraseBook, list, preview, previewAgain, transactions, undo } from "./api.js";
 import { el, fill, fillNotes, find, goTo, show, tell } from "./dom.js";
-import { ownAccounts } from "./figures.js";
 import { isOwn } from "./panel.js";
 import { clearQuestions, showQuestions, unanswered } from "./questions.js";
 import { prepareRows, showRows } from "./rows.js";
 import { counted, known, say, shortName, span, t } from "./text.js";
 import { calm, complain, guarded } from "./trouble.js";
 
-/** What the page does for an import: `target`, `makeBook`, `recorded`, `takenBack`, `gone`. */
+/** What the page does for an import: `target`, `makeBook`, `recorded`, `gone`, `back`. */
 let house = null;
 /** The file that is being shown. */
 let file = null;
@@ -72,7 +71,7 @@ async function read(chosen, book, isFresh) {
     if (isFresh) await unmake(book);
     throw problem;
   }
-  const currency = shown.detected?.currency;
+  const { currency } = shown.detected;
   if (isFresh && currency && currency !== book.commodity) {
     await unmake(book);
     return read(chosen, await house.makeBook(currency), true);
@@ -83,10 +82,21 @@ async function read(chosen, book, isFresh) {
         await read(chosen, await house.makeBook(code), true);
       })
     : null;
-  const accounts = await ownAccounts(book.book);
-  file = { chosen, book, isFresh, rebase, accounts, preview: shown, answers: {}, skip: new Set(), separate: new Set() };
+  file = {
+    chosen,
+    book,
+    isFresh,
+    rebase,
+    preview: shown,
+    answers: {},
+    skip: new Set(),
+    separate: new Set(),
+  };
   clearQuestions(find("import-questions"));
-  find("import-title").textContent = t("import.of", { file: chosen.name });
+  find("import-title").textContent = chosen.name;
+  find("import-into").textContent = t("import.into", { book: book.name });
+  find("title").textContent = book.name;
+  document.body.toggleAttribute("data-importing", true);
   show(find("import"));
   draw();
   goTo(find("import-title"));
@@ -97,16 +107,25 @@ async function unmake(book) {
   const [accounts, page] = await Promise.all([list(book.book, "accounts"), transactions(book.book, {}, 1)]);
   if (accounts.some(isOwn) || page.items.length > 0) return;
   await eraseBook(book.book);
-  await house.gone(book);
+  house.gone(book);
 }
 
 // What is shown
 
 function draw() {
   const shown = file.preview;
-  fill(find("import-detected"), detected(shown).map(([name, value]) =>
-    el("li", { "data-detected": name }, el("span", { class: "name" }, t(`detected.${name}`)), " ", el("span", {}, value)),
-  ));
+  fill(
+    find("import-detected"),
+    detected(shown).map(([name, value]) =>
+      el(
+        "li",
+        { "data-detected": name },
+        el("span", { class: "name" }, t(`detected.${name}`)),
+        " ",
+        el("span", {}, value),
+      ),
+    ),
+  );
   const remarks = find("import-remarks");
   fillNotes(remarks, shown.remarks.map(say));
   [...remarks.children].forEach((item, n) => (item.dataset.code = shown.remarks[n].code));
@@ -119,20 +138,23 @@ function draw() {
 
 /** What was found out about the file, name by name, in the order in which a person checks it. */
 function detected(shown) {
-  const found = shown.detected ?? {};
-  const named = (group, value) => (known(`${group}.${value}`) ? t(`${group}.${value}`) : value);
+  const found = shown.detected;
+  const wordOf = (group, value) => (known(`${group}.${value}`) ? t(`${group}.${value}`) : value);
   const period = shown.period;
   return [
     ["bank", found.bank],
-    ["account", shown.account ? shortName(shown.account) : shown.statements.map((one) => shortName(one.account)).join(", ")],
+    [
+      "account",
+      shown.account ? shortName(shown.account) : shown.statements.map((one) => shortName(one.account)).join(", "),
+    ],
     ["period", period ? span(period.first, period.last) : ""],
     ["currency", found.currency],
     ["format", [shown.format.toUpperCase(), shown.profile].filter(Boolean).join(", ")],
-    ["encoding", (found.encoding || shown.encoding || "").toUpperCase()],
-    ["delimiter", found.delimiter ? named("delimiter", found.delimiter) : ""],
-    ["decimal_mark", found.decimal_mark ? named("mark", found.decimal_mark) : ""],
-    ["date_order", found.date_order ? named("choice.date_order", found.date_order) : ""],
-    ["sign", found.sign ? named("sign", file.answers.sign ?? found.sign) : ""],
+    ["encoding", found.encoding.toUpperCase()],
+    ["delimiter", found.delimiter ? wordOf("delimiter", found.delimiter) : ""],
+    ["decimal_mark", found.decimal_mark ? wordOf("mark", found.decimal_mark) : ""],
+    ["date_order", found.date_order ? wordOf("choice.date_order", found.date_order) : ""],
+    ["sign", found.sign ? wordOf("sign", file.answers.sign ?? found.sign) : ""],
   ].filter(([, value]) => value);
 }
 
@@ -141,11 +163,17 @@ function inWords(counts) {
   const order = ["new", "duplicate", "transfer", "match", "instalments", "left-out"];
   const names = [...order, ...Object.keys(counts).filter((name) => !order.includes(name))];
   const told = names.filter((name) => counts[name] > 0 || name === "new");
-  return told.map((name) => (known(`count.${name}.one`) ? counted(`count.${name}`, counts[name] ?? 0) : `${counts[name]} ${name}`)).join(", ");
+  return told
+    .map((name) =>
+      known(`count.${name}.one`) ? counted(`count.${name}`, counts[name] ?? 0) : `${counts[name]} ${name}`,
+    )
+    .join(", ");
 }
 
 const dataOf = (counts) =>
-  Object.fromEntries(Object.entries(counts).map(([name, count]) => [name.replace(/-(\w)/g, (_, letter) => letter.toUpperCase()), count]));
+  Object.fromEntries(
+    Object.entries(counts).map(([name, count]) => [name.replace(/-(\w)/g, (_, letter) => letter.toUpperCase()), count]),
+  );
 
 /** How the books stand beside what the bank says: a mark, a word and the sentence. */
 function agreement(place, told, isShown = true) {
@@ -214,6 +242,7 @@ async function cancel() {
   const { book, isFresh } = file;
   close();
   if (isFresh) await unmake(book);
+  await house.back();
   tell(t("canceled"));
   find("file-input").focus();
   if (waiting.length > 0) setTimeout(next);
@@ -221,6 +250,7 @@ async function cancel() {
 
 function close() {
   file = null;
+  document.body.toggleAttribute("data-importing", false);
   show(find("import"), false);
 }
 

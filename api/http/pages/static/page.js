@@ -11,15 +11,23 @@ import { preparePanel } from "./panel.js";
 import { language, loadTexts, t } from "./text.js";
 import { calm, complain, guarded } from "./trouble.js";
 
-const SAMPLES = new Set(["demo", "demo-usd"]);
 const EURO = new Set("AT BE CY DE EE ES FI FR GR HR IE IT LT LU LV MT NL PT SI SK".split(" "));
-const CURRENCY_OF = { BR: "BRL", US: "USD", GB: "GBP", CH: "CHF", CA: "CAD", AU: "AUD", JP: "JPY", AR: "ARS", MX: "MXN" };
+const CURRENCY_OF = {
+  BR: "BRL",
+  US: "USD",
+  GB: "GBP",
+  CH: "CHF",
+  CA: "CAD",
+  AU: "AUD",
+  JP: "JPY",
+  AR: "ARS",
+  MX: "MXN",
+};
 
 let books = [];
 let shown = null;
 
-const isSample = (book) => SAMPLES.has(book.name);
-const own = () => books.filter((book) => !isSample(book));
+const own = () => books.filter((book) => !book.sample);
 
 /** The currency that a reader most likely thinks in, where no file tells one. */
 function likelyCurrency() {
@@ -30,24 +38,19 @@ function likelyCurrency() {
   return language.startsWith("pt") ? "BRL" : "USD";
 }
 
-const nameOf = (book) => (isSample(book) ? t("book.sample", { commodity: book.commodity }) : book.name);
+const nameOf = (book) => (book.sample ? t("book.sample", { commodity: book.commodity }) : book.name);
 
 /** The book to begin with: the one asked for, one's own, or the sample in the reader's own currency. */
 function firstBook() {
   const asked = new URLSearchParams(location.search).get("book");
-  const sample = language.startsWith("pt") ? "demo" : "demo-usd";
+  const theirs = language.startsWith("pt") ? "BRL" : "USD";
   return (
     books.find((book) => book.book === asked) ??
     own()[0] ??
-    books.find((book) => book.name === sample) ??
+    books.find((book) => book.commodity === theirs) ??
     books[0] ??
     null
   );
-}
-
-async function reload() {
-  books = await listBooks();
-  if (shown !== null) shown = books.find((book) => book.book === shown.book) ?? null;
 }
 
 /** Show a book, or the door where there is none, at `version` or later. */
@@ -68,14 +71,17 @@ function drawAround() {
   const choices = books.map((book) => el("option", { value: book.book, selected: book === shown }, nameOf(book)));
   fill(find("book-switch"), choices);
   show(find("book-switch").parentElement, books.length > 1);
-  show(find("sample-banner"), shown !== null && isSample(shown));
+  show(find("sample-banner"), shown !== null && shown.sample);
   show(find("doors"));
   show(find("sample-choice"), books.length === 0);
   const mine = own();
-  find("drop-where").textContent = shown !== null && isSample(shown) ? t("drop.own") : t("drop.formats");
-  const isAsked = shown !== null && isSample(shown) && mine.length > 1;
+  find("drop-where").textContent = shown !== null && shown.sample ? t("drop.own") : t("drop.formats");
+  const isAsked = shown !== null && shown.sample && mine.length > 1;
   show(find("into"), isAsked);
-  fill(find("into-book"), mine.map((book) => el("option", { value: book.book }, book.name)));
+  fill(
+    find("into-book"),
+    mine.map((book) => el("option", { value: book.book }, book.name)),
+  );
   const query = new URLSearchParams(location.search);
   if (shown === null) query.delete("book");
   else query.set("book", shown.book);
@@ -89,7 +95,7 @@ function drawAround() {
 
 /** The book that a file goes into: never a sample, null where there is none of one's own yet. */
 function target() {
-  if (shown !== null && !isSample(shown)) return shown;
+  if (shown !== null && !shown.sample) return shown;
   const mine = own();
   return mine.find((book) => book.book === find("into-book").value) ?? mine[0] ?? null;
 }
@@ -101,7 +107,7 @@ async function makeBook(commodity) {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC";
   const base = commodity ?? likelyCurrency();
   const made = await openBook(name, base, zone);
-  const book = { book: made.book, name, commodity: base, time_zone: zone };
+  const book = { book: made.book, name, commodity: base, time_zone: zone, sample: false };
   books.push(book);
   return book;
 }
@@ -110,7 +116,7 @@ async function recorded(book, version) {
   await open(books.find((one) => one.book === book.book) ?? book, version);
 }
 
-async function gone(book) {
+function gone(book) {
   books = books.filter((one) => one.book !== book.book);
 }
 
@@ -119,16 +125,16 @@ async function gone(book) {
 async function lookAround(event) {
   const commodity = event.currentTarget.dataset.commodity;
   tell(t("working"));
-  const made = await openSample(commodity);
-  await reload();
-  await open(books.find((book) => book.book === made.book) ?? firstBook());
+  const [made] = (await openSample(commodity)).items;
+  books = [made, ...books];
+  await open(made, made.version);
   goTo(find("title"));
 }
 
 async function dropSample() {
   await removeSample();
   shown = null;
-  books = (await listBooks()).filter((book) => !isSample(book));
+  books = (await listBooks()).filter((book) => !book.sample);
   await open(own()[0] ?? null);
   tell(t("sample.removed"));
   goTo(find("title"));
@@ -139,14 +145,17 @@ async function begin() {
     await loadTexts();
     preparePanel();
     prepareFigures((importId, name) => takeBack(shown, importId, name));
-    prepareImport({ target, makeBook, recorded, gone });
+    prepareImport({ target, makeBook, recorded, gone, back: () => open(shown) });
     find("sample-remove").addEventListener("click", guarded(dropSample));
     for (const button of document.querySelectorAll("[id^=sample-open-]")) {
-      button.addEventListener("click", guarded((event) => lookAround(event)));
+      button.addEventListener(
+        "click",
+        guarded((event) => lookAround(event)),
+      );
     }
     const choose = guarded((id) => open(books.find((book) => book.book === id)));
     find("book-switch").addEventListener("change", (event) => choose(event.target.value));
-    await reload();
+    books = await listBooks();
     await open(firstBook());
     calm();
   } catch (problem) {

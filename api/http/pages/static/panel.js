@@ -52,11 +52,20 @@ export function openMonth(house, first, side, figure) {
     const entries = found.items
       .map((item) => ({ item, amounts: sums(item.postings.filter(isOfSide)) }))
       .filter((entry) => entry.amounts.length > 0)
-      .map(({ item, amounts }) => ({ item, amounts: amounts.map((one) => ({ ...one, amount: sign(one.amount) })) }));
+      .map(({ item, amounts }) => ({
+        item,
+        amounts: amounts.map((one) => ({ ...one, amount: sign(one.amount) })),
+      }));
     const rows = categories.map((flow) =>
       row(shortName(flow.account), money(flow), () => openCategory(house, first, flow, sign)),
     );
-    return [named("panel.by-category"), rowsOf(rows), named("panel.transactions"), table(entries), part(found, entries)];
+    return [
+      named("panel.by-category"),
+      rowsOf(rows),
+      named("panel.transactions"),
+      table(entries),
+      part(found, entries),
+    ];
   });
 }
 
@@ -126,10 +135,20 @@ const ownChange = (item) => sums(item.postings.filter(isOwn)).filter((one) => si
 
 const named = (name) => el("h3", {}, t(name));
 
-const rowsOf = (rows) => (rows.length ? el("ul", { class: "lines" }, rows) : el("p", { class: "under" }, t("panel.empty")));
+const rowsOf = (rows) =>
+  rows.length ? el("ul", { class: "lines" }, rows) : el("p", { class: "under" }, t("panel.empty"));
 
 const row = (name, amount, onclick) =>
-  el("li", {}, el("button", { type: "button", class: "line", onclick }, el("span", {}, name), el("span", { class: "amount" }, amount)));
+  el(
+    "li",
+    {},
+    el(
+      "button",
+      { type: "button", class: "line", onclick },
+      el("span", {}, name),
+      el("span", { class: "amount" }, amount),
+    ),
+  );
 
 const part = (found, entries) =>
   found.isWhole ? null : el("p", { class: "under" }, t("panel.partly", { shown: entries.length }));
@@ -177,11 +196,18 @@ function tableRow({ item, amounts, balance }) {
     "tr",
     { "data-transaction": item.transaction_id },
     el("td", { class: "when" }, el("time", { datetime: item.date, title: day(item.date) }, dayBriefly(item.date))),
-    el("td", {}, el("span", { class: "who" }, item.payee || t("payees.nameless")), under.map((text) => el("small", {}, text))),
+    el(
+      "td",
+      {},
+      el("span", { class: "who" }, item.payee || t("payees.nameless")),
+      under.map((text) => el("small", {}, text)),
+    ),
     el(
       "td",
       { class: "amount" },
-      amounts.length ? amounts.map((one) => el("span", { class: "sum" }, money(one))) : el("span", { class: "sum" }, t("transfer")),
+      amounts.length
+        ? amounts.map((one) => el("span", { class: "sum" }, money(one)))
+        : el("span", { class: "sum" }, t("transfer")),
       balance ? balance.map((one) => el("small", {}, money(one))) : null,
     ),
   );

@@ -7,14 +7,12 @@ import { addRule, applyRule, openAccount, together } from "./api.js";
 import { el, fill, find, goTo, show, tell } from "./dom.js";
 import { signOf } from "./money.js";
 import { isCategory, openPayee, payeeTransactions } from "./panel.js";
-import { counted, money, percent, t, whole } from "./text.js";
+import { UNCATEGORIZED, counted, money, percent, t, whole } from "./text.js";
 import { guarded } from "./trouble.js";
 
 const OFFERED = 10;
 const MAX_TOGETHER = 1_000;
 /** Commands of one batch. */
-
-const UNCATEGORIZED = /^(Income|Expenses):Uncategorized$/;
 
 export function showPayees(house, refresh) {
   const { items, categorized } = house.payees;
@@ -27,11 +25,23 @@ export function showPayees(house, refresh) {
     : t("payees.title");
   find("payees-title").textContent = title;
   const soFar = { percent: percent(categorized.done, total), total: whole(total) };
-  find("payees-done").textContent = open.length ? t("categorized.so-far", soFar) : t(total ? "categorized.all" : "payees.none");
-  fill(find("payees-list"), offered.map((payee) => payeeRow(house, payee, refresh)));
-  const categories = house.accounts.filter((one) => isCategory(one) && one.closed_on === null && one.merged_into === null);
-  const names = [...new Set(categories.filter((one) => !UNCATEGORIZED.test(one.account)).map((one) => plainName(one.account)))];
-  fill(find("categories"), names.map((value) => el("option", { value })));
+  find("payees-done").textContent = open.length
+    ? t("categorized.so-far", soFar)
+    : t(total ? "categorized.all" : "payees.none");
+  fill(
+    find("payees-list"),
+    offered.map((payee) => payeeRow(house, payee, refresh)),
+  );
+  const categories = house.accounts.filter(
+    (one) => isCategory(one) && one.closed_on === null && one.merged_into === null,
+  );
+  const names = [
+    ...new Set(categories.filter((one) => !UNCATEGORIZED.test(one.account)).map((one) => plainName(one.account))),
+  ];
+  fill(
+    find("categories"),
+    names.map((value) => el("option", { value })),
+  );
 }
 
 const plainName = (account) => account.replace(/^[^:]+:/, "");
@@ -61,7 +71,7 @@ function categoryForm(house, payee, name, refresh) {
     required: true,
     maxlength: 200,
   });
-  const always = el("input", { type: "checkbox", });
+  const always = el("input", { type: "checkbox" });
   const offer = el("label", { class: "always" }, always, el("span", {}, t("categorize.always", { payee: name })));
   show(offer, false);
   input.addEventListener("input", () => show(offer, input.value.trim() !== "" && payee.payee !== ""));
@@ -79,14 +89,25 @@ function categoryForm(house, payee, name, refresh) {
     event.preventDefault();
     assign();
   };
-  return el("form", { class: "category", onsubmit: submit, novalidate: true }, input, el("button", {}, t("categorize")), offer);
+  return el(
+    "form",
+    { class: "category", onsubmit: submit, novalidate: true },
+    input,
+    el("button", {}, t("categorize")),
+    offer,
+  );
 }
 
 /** The category that is meant: a known one however it is spelt, or a new one, spending where money went out. */
 async function categoryOf(house, told, payee) {
   const kind = /^(Income|Expenses):/.exec(told)?.[1] ?? (signOf(payee.amount) < 0 ? "Income" : "Expenses");
-  const parts = told.replace(/^(Income|Expenses):/, "").split(/\s*[:›>]\s*/).filter(Boolean);
-  const name = `${kind}:${parts.map((one) => one.charAt(0).toLocaleUpperCase() + one.slice(1)).join(":")}`.normalize("NFC");
+  const parts = told
+    .replace(/^(Income|Expenses):/, "")
+    .split(/\s*[:›>]\s*/)
+    .filter(Boolean);
+  const name = `${kind}:${parts.map((one) => one.charAt(0).toLocaleUpperCase() + one.slice(1)).join(":")}`.normalize(
+    "NFC",
+  );
   const folded = (text) => text.toLocaleLowerCase();
   const known = house.accounts.find((one) => folded(one.account) === folded(name) && one.merged_into === null);
   if (known !== undefined) return known.account;
@@ -114,4 +135,3 @@ async function byHand(house, payee, category) {
   }
   return { count: open.length, version };
 }
-

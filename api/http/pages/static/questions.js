@@ -6,11 +6,17 @@
 import { el, fill, show } from "./dom.js";
 import { exampleFigure, known, money, say, shortName, t, typedFigure } from "./text.js";
 
-const YES_OR_NO = new Set(["pending", "other_book"]);
+/** What a person may say of rows, where there are such rows, and what holds until then. */
+const ABOUT_ROWS = {
+  closed_rows: ["skip", "first-open-day"],
+  gone: ["keep", "void"],
+};
+const CLOSED = new Set(["period_closed", "row_on_first_open_day"]);
+const OTHER = "other";
 const CURRENCIES = ["BRL", "USD", "EUR", "GBP", "CHF", "CAD", "AUD", "JPY", "ARS", "CLP", "MXN", "PLN", "SEK"];
 
 /**
- * Show what is asked of a file. `file` has `preview`, `answers`, `accounts` and `rebase` (null where its book has its
+ * Show what is asked of a file. `file` has `book`, `preview`, `answers` and `rebase` (null where its book has its
  * currency); `changed` is called when an answer is.
  */
 export function showQuestions(form, file, changed) {
@@ -19,9 +25,12 @@ export function showQuestions(form, file, changed) {
   const make = (key, control) => {
     if (form.querySelector(`[data-question="${key}"]`) === null) form.append(control(key));
   };
-  if (file.rebase !== null && !preview.detected?.currency) make("base", () => baseControl(file));
-  if (preview.detected?.sign) make("sign", () => signControl(preview.detected.sign, answers, changed));
+  if (file.rebase !== null && !preview.detected.currency) make("base", () => baseControl(file));
+  if (preview.detected.sign) make("sign", () => signControl(preview.detected.sign, answers, changed));
   for (const [key, question] of asked) make(key, () => controlOf(key, question, file, changed));
+  const rows = preview.rows;
+  if (rows.some((row) => CLOSED.has(row.reason.code))) make("closed_rows", (key) => aboutRows(key, answers, changed));
+  if (rows.some((row) => row.verdict === "gone")) make("gone", (key) => aboutRows(key, answers, changed));
   const open = new Set(asked.filter(([, question]) => question.needed).map(([key]) => key));
   for (const control of form.children) control.toggleAttribute("data-needed", open.has(control.dataset.question));
   show(form, form.children.length > 0);
@@ -42,7 +51,7 @@ function controlOf(key, question, file, changed) {
     else answers[question.answer] = value;
     changed();
   };
-  if (YES_OR_NO.has(question.answer)) return switchControl(key, say(question), t(`answer.${question.answer}`), false, set);
+  if (question.answer === "other_book") return switchControl(key, say(question), t("answer.other_book"), false, set);
   if (question.choices?.length) {
     const choices = question.choices.map((value) => [value, choiceName(question.answer, value)]);
     return selectControl(key, say(question), [["", t("choice.none")], ...choices], "", set);
@@ -50,6 +59,14 @@ function controlOf(key, question, file, changed) {
   const input = el("input", { id: `answer-${key}`, autocomplete: "off", maxlength: 200 });
   input.addEventListener("change", () => set(input.value.trim()));
   return labelled(key, say(question), input);
+}
+
+function aboutRows(key, answers, changed) {
+  const choices = ABOUT_ROWS[key].map((value) => [value, choiceName(key, value)]);
+  return selectControl(key, t(`answer.rows.${key}`), choices, ABOUT_ROWS[key][0], (value) => {
+    answers[key] = value;
+    changed();
+  });
 }
 
 function choiceName(answer, value) {
@@ -69,18 +86,34 @@ function selectControl(key, text, choices, chosen, set) {
 }
 
 function switchControl(key, text, name, isOn, set) {
-  const box = el("input", { id: `answer-${key}`, type: "checkbox", checked: isOn, "aria-describedby": `told-${key}` });
+  const box = el("input", {
+    id: `answer-${key}`,
+    type: "checkbox",
+    checked: isOn,
+    "aria-describedby": `told-${key}`,
+  });
   box.addEventListener("change", () => set(box.checked));
   const told = el("p", { id: `told-${key}`, class: "asked" }, text);
-  return el("div", { class: "question", "data-question": key }, told, el("label", { class: "switch" }, box, el("span", {}, name)));
+  return el(
+    "div",
+    { class: "question", "data-question": key },
+    told,
+    el("label", { class: "switch" }, box, el("span", {}, name)),
+  );
 }
 
 function signControl(found, answers, changed) {
-  const control = switchControl("sign", t(`answer.sign.${found}`), t("answer.sign.switch"), found === "reversed", (isOn) => {
-    answers.sign = isOn ? "reversed" : "as-written";
-    control.querySelector(".asked").textContent = t(`answer.sign.${answers.sign}`);
-    changed();
-  });
+  const control = switchControl(
+    "sign",
+    t(`answer.sign.${found}`),
+    t("answer.sign.switch"),
+    found === "reversed",
+    (isOn) => {
+      answers.sign = isOn ? "reversed" : "as-written";
+      control.querySelector(".asked").textContent = t(`answer.sign.${answers.sign}`);
+      changed();
+    },
+  );
   return control;
 }
 
@@ -90,7 +123,7 @@ function baseControl(file) {
 }
 
 function figureControl(key, question, file, changed) {
-  const { answers, preview } = file;
+  const { answers } = file;
   const input = el("input", {
     id: `answer-${key}`,
     inputmode: "decimal",
@@ -100,7 +133,7 @@ function figureControl(key, question, file, changed) {
     maxlength: 40,
   });
   const told = el("p", { id: `told-${key}`, class: "under", role: "status" }, t("answer.balance_today.hint"));
-  const commodity = preview.statements[0]?.currency || preview.detected?.currency || file.book.commodity;
+  const { commodity } = question.params;
   input.addEventListener("change", () => {
     const written = input.value.trim();
     const amount = written === "" ? "" : typedFigure(written);
@@ -112,29 +145,38 @@ function figureControl(key, question, file, changed) {
     else delete answers.balance_today;
     if (amount !== null) changed();
   });
-  return labelled(key, t("answer.balance_today"), input, told);
+  return labelled(key, say(question), input, told);
 }
 
+/** Which account a statement goes to: one that is there, the one that would be opened, or one with another name. */
 function accountControl(key, question, file, changed) {
   const { answers } = file;
   const { account, statement } = question.params;
-  const standing = file.accounts.map((one) => [one.account, shortName(one.account)]);
-  const made = file.accounts.some((one) => one.account === account) ? [] : [[account, t("answer.accounts.new", { account: shortName(account) })]];
-  const other = ["", t("answer.accounts.other")];
-  const name = el("input", { id: `answer-${key}-name`, autocomplete: "off", maxlength: 200, value: account });
-  const naming = el("div", { class: "naming" }, el("label", { for: `answer-${key}-name` }, t("answer.accounts.name")), name);
+  const standing = question.choices.map((name) => [name, shortName(name)]);
+  const opened = question.choices.includes(account) ? [] : [[account, t("answer.accounts.new", { account })]];
+  const unsaid = question.needed ? [["", t("choice.none")]] : [];
+  const other = [OTHER, t("answer.accounts.other")];
+  const name = el("input", {
+    id: `answer-${key}-name`,
+    autocomplete: "off",
+    maxlength: 200,
+    value: shortName(account),
+  });
+  const label = el("label", { for: `answer-${key}-name` }, t("answer.accounts.name"));
+  const naming = el("div", { class: "naming" }, label, name);
+  show(naming, false);
   const set = (value) => {
     answers.accounts = { ...answers.accounts, [statement]: value };
     changed();
   };
-  const control = selectControl(key, t("answer.accounts", { account: shortName(account) }), [...made, ...standing, other], account, (value) => {
-    show(naming, value === "");
-    if (value === "") name.focus();
-    else set(value);
+  const choices = [...unsaid, ...opened, ...standing, other];
+  const control = selectControl(key, say(question), choices, question.needed ? "" : account, (value) => {
+    show(naming, value === OTHER);
+    if (value === OTHER) name.focus();
+    else if (value !== "") set(value);
   });
-  show(naming, false);
   name.addEventListener("change", () => {
-    const told = name.value.trim();
+    const told = name.value.trim().replaceAll(/\s*›\s*/g, ":");
     if (told !== "") set(/^(Assets|Liabilities):/.test(told) ? told : `${account.split(":")[0]}:${told}`);
   });
   control.append(naming);

@@ -38,7 +38,16 @@ function drawFilter() {
   if (!verdicts.includes(filter)) filter = "";
   const count = (verdict) => file.preview.rows.filter((row) => row.verdict === verdict).length;
   const chip = (value, text) =>
-    el("button", { type: "button", "data-filter": value, "aria-pressed": String(value === filter), onclick: () => choose(value) }, text);
+    el(
+      "button",
+      {
+        type: "button",
+        "data-filter": value,
+        "aria-pressed": String(value === filter),
+        onclick: () => choose(value),
+      },
+      text,
+    );
   const all = chip("", t("filter.all", { count: whole(file.preview.rows.length) }));
   const others = verdicts.map((verdict) => chip(verdict, `${t(`verdict.${verdict}`)} ${whole(count(verdict))}`));
   const focused = document.activeElement?.dataset?.filter;
@@ -75,7 +84,12 @@ function tableRow(row) {
     "tr",
     { "data-row": row.row, "data-verdict": row.verdict },
     el("td", { class: "when" }, row.date ? el("time", { datetime: row.date }, day(row.date)) : "–"),
-    el("td", { class: "what" }, el("span", { class: "who" }, row.description), notes.map((note) => el("small", {}, note))),
+    el(
+      "td",
+      { class: "what" },
+      el("span", { class: "who" }, row.description),
+      notes.map((note) => el("small", {}, note)),
+    ),
     el("td", { class: "amount" }, row.amount === null ? "–" : money(row)),
     el(
       "td",
@@ -84,17 +98,26 @@ function tableRow(row) {
       el("small", {}, say(row.reason)),
       own ? tick(row, "separate", t("row.separate"), t("row.separate.of", { row: row.row })) : null,
     ),
-    el("td", { class: "leave" }, may ? tick(row, "skip", "", t("row.leave-out.of", { row: row.row })) : null),
+    el(
+      "td",
+      { class: "leave" },
+      may ? tick(row, "skip", t("row.leave-out"), t("row.leave-out.of", { row: row.row })) : null,
+    ),
   );
 }
 
 function tick(row, name, text, label) {
   const chosen = file[name];
-  const box = el("input", { type: "checkbox", checked: chosen.has(row.row), "aria-label": label, "data-tick": `${name} ${row.row}` });
+  const box = el("input", {
+    type: "checkbox",
+    checked: chosen.has(row.row),
+    "aria-label": label,
+    "data-tick": `${name} ${row.row}`,
+  });
   box.addEventListener("change", () => {
     if (box.checked) chosen.add(row.row);
     else chosen.delete(row.row);
     changed();
   });
-  return text ? el("label", { class: "tick-line" }, box, el("span", { "aria-hidden": "true" }, text)) : box;
+  return el("label", { class: "tick-line" }, box, el("span", { "aria-hidden": "true" }, text));
 }

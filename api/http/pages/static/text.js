@@ -36,16 +36,21 @@ export function say(told) {
 }
 
 function filled(template, facts) {
-  return template.replace(/\{([\w-]+)\}/g, (whole, name) => (name in facts ? fact(facts[name]) : whole));
+  return template.replace(/\{([\w-]+)\}/g, (whole, name) => (name in facts ? fact(facts[name], name) : whole));
 }
 
-/** A fact of a sentence: an amount, a day, a list or a word. */
-function fact(value) {
+/** A fact of a sentence: an amount, a day, an account, a list or a word. */
+function fact(value, name) {
   if (value === null || value === undefined) return "–";
-  if (Array.isArray(value)) return listed.format(value.map(fact));
-  if (typeof value === "object") return "commodity" in value ? money(value) : Object.values(value).map(fact).join(", ");
+  if (Array.isArray(value)) return listed.format(value.map((one) => fact(one, name)));
+  if (typeof value === "object")
+    return "commodity" in value
+      ? money(value)
+      : Object.values(value)
+          .map((one) => fact(one, name))
+          .join(", ");
   if (typeof value === "string" && /^\d{4}-\d\d-\d\d$/.test(value)) return day(value);
-  return String(value);
+  return name === "account" ? shortName(String(value)) : String(value);
 }
 
 // Figures
@@ -83,7 +88,12 @@ export function money({ amount, commodity }, isSigned = false) {
 /** A rounded amount for an axis. */
 export function brief(value, commodity) {
   const style = /^[A-Z]{3}$/.test(commodity) ? { style: "currency", currency: commodity } : {};
-  const format = new Intl.NumberFormat(language, { ...style, notation: "compact", maximumFractionDigits: 1, minimumFractionDigits: 0 });
+  const format = new Intl.NumberFormat(language, {
+    ...style,
+    notation: "compact",
+    maximumFractionDigits: 1,
+    minimumFractionDigits: 0,
+  });
   return format.format(value).replace("-", "−");
 }
 
@@ -119,4 +129,8 @@ export const capital = (text) => text.charAt(0).toLocaleUpperCase(language) + te
 // Names
 
 /** An account's name without its kind: `Expenses:Food:Market` is Food:Market. */
-export const shortName = (account) => account.replace(/^[^:]+:/, "").replaceAll(":", " › ");
+export const shortName = (account) =>
+  UNCATEGORIZED.test(account) ? t("uncategorized") : account.replace(/^[^:]+:/, "").replaceAll(":", " › ");
+
+/** The categories of what nobody has said a word about. */
+export const UNCATEGORIZED = /^(Income|Expenses):Uncategorized$/;

@@ -28,9 +28,15 @@ export function guarded(work) {
 export function complain(problem) {
   const code = problem.code ?? "internal_error";
   if (problem.code === undefined) console.error(problem);
-  const sentence = known(`problem.${code}`) ? t(`problem.${code}`) : say({ code, params: problem.params ?? {}, detail: problem.detail || String(problem) });
+  const sentence = known(`problem.${code}`)
+    ? t(`problem.${code}`)
+    : say({ code, params: problem.params ?? {}, detail: problem.detail || String(problem) });
   const place = find("error");
-  const close = el("button", { type: "button", class: "quiet", onclick: () => (calm(), find("main").focus()) }, t("dismiss"));
+  const close = el(
+    "button",
+    { type: "button", class: "quiet", onclick: () => (calm(), find("main").focus()) },
+    t("dismiss"),
+  );
   fill(place, el("p", {}, sentence), close);
   place.dataset.code = code;
   show(place);

@@ -1,0 +1,125 @@
+"""What a parser may do with any bytes: read them or refuse them, in time and memory linear in their size.
+
+`python -m tests.fuzz.reading FORMAT FILE` judges one file alone, without a fuzzer around it, and ends with 1 and what
+is wrong with the reading.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+import traceback
+import tracemalloc
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from commands.imports.formats import FORMATS
+from commands.imports.reading import NO_HINTS, SNIFFED_BYTES, Format, Hints
+from domain.errors import Rejected
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+PARSERS: Mapping[str, Format] = {form.name: form for form in FORMATS}
+MB = 1_000_000
+
+MAX_CPU_S_PER_MB = 2.0
+FLOOR_CPU_S = 0.5
+"""What a file of any size may take: a machine that is busy doubles times, and small files start things."""
+
+MAX_MEMORY_PER_BYTE = 50
+FLOOR_MEMORY = 8 * MB
+"""The same of memory: tables and imports that a first reading makes for all."""
+
+HINTS = (
+    NO_HINTS,
+    Hints(decimal_mark=".", date_order="mdy", sign="reversed"),
+    Hints(decimal_mark=",", date_order="dmy", sign="as-written"),
+    Hints(profile="generic", decimal_mark=",", date_order="ymd"),
+)
+"""What a person might have said of a file; each file is read with one of them, always the same."""
+
+
+def hints_of(raw: bytes) -> Hints:
+    return HINTS[zlib.crc32(raw) % len(HINTS)]
+
+
+def max_cpu_s(size: int) -> float:
+    return FLOOR_CPU_S + MAX_CPU_S_PER_MB * size / MB
+
+
+def max_memory(size: int) -> int:
+    return FLOOR_MEMORY + MAX_MEMORY_PER_BYTE * size
+
+
+def read(parser: Format, raw: bytes) -> None:
+    """Read or be refused; whatever else a parser raises is a finding."""
+    parser.fits(raw[:SNIFFED_BYTES], "file")
+    with contextlib.suppress(Rejected):
+        parser.read(raw, hints_of(raw))
+
+
+def samples_of(parser: Format) -> list[bytes]:
+    """Samples that look like the parser's own."""
+    paths = [path for path in sorted(SAMPLES.rglob("*")) if path.is_file() and path.parent != SAMPLES]
+    found = [(path.name, path.read_bytes()) for path in paths if path.name not in ("LICENSE", "README.md")]
+    return [raw for name, raw in found if parser.fits(raw[:SNIFFED_BYTES], name)]
+
+
+def resident() -> int:
+    """Bytes of memory that the process has now."""
+    return _status("VmRSS")
+
+
+def reset_peak() -> None:
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak() -> int:
+    """The most bytes of memory since `reset_peak`."""
+    return _status("VmHWM")
+
+
+def _status(name: str) -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(name):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError(f"the system tells no {name}")
+
+
+def wrong_with(parser: Format, raw: bytes) -> str:
+    """What is wrong with how the parser reads, empty where nothing is: an error, its time, or its memory.
+
+    Python's own memory is counted, and the whole process's beside it, for some parsers are not written in Python.
+    """
+    for sample in samples_of(parser)[:2]:  # what a first reading imports and makes is no memory of this one
+        read(parser, sample)
+    try:
+        reset_peak()
+        before = resident()
+        started = time.process_time()
+        read(parser, raw)
+        cpu_s = time.process_time() - started
+        grown = peak() - before
+        tracemalloc.start()
+        read(parser, raw)
+        traced = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    except Exception:
+        return traceback.format_exc()
+    if cpu_s > max_cpu_s(len(raw)):
+        return f"slow: {cpu_s:.2f} s of {max_cpu_s(len(raw)):.2f} s for {len(raw):,} bytes"
+    if max(grown, traced) > max_memory(len(raw)):
+        return f"memory: {max(grown, traced):,} bytes of {max_memory(len(raw)):,} for {len(raw):,} bytes"
+    return ""
+
+
+def main(name: str, path: str) -> int:
+    wrong = wrong_with(PARSERS[name], Path(path).read_bytes())
+    if wrong:
+        print(wrong)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,20 @@
+"""What the fuzzer found once, and every sample of every bank: any parser reads it or refuses it, fast and small.
+
+`docs/fuzzing.md` says how inputs come to `tests/samples/fuzzed`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.reading import PARSERS, SAMPLES, wrong_with
+
+FILES = sorted(str(path.relative_to(SAMPLES)) for path in SAMPLES.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("parser", sorted(PARSERS))
+def test_no_file_breaks_a_parser(parser: str, file: str) -> None:
+    assert wrong_with(PARSERS[parser], (SAMPLES / Path(file)).read_bytes()) == ""
