@@ -18,7 +18,17 @@ from commands.answers import Answer
 from commands.bus import CommandBus, Wish
 from commands.names import account_id
 from commands.overlay import laid_over
-from commands.ports import Asked, EventStore, Head, IdempotencyKey, Ids, Known, StandingEntry, StoreUnavailable, Words
+from commands.ports import (
+    Asked,
+    EventStore,
+    Head,
+    IdempotencyKey,
+    Ids,
+    Known,
+    StandingEntries,
+    StandingEntry,
+    StoreUnavailable,
+)
 from domain.book import Book, BookId, decide, evolve
 from domain.errors import Rejected
 from domain.ledger import UNCATEGORIZED, Account, AccountId, CategorizeTransaction, Kind, Posting, RuleId, TransactionId
@@ -198,11 +208,11 @@ class _Done:
 class CategorizingService:
     """Rules tried and applied. Its methods block; call them from a worker's thread."""
 
-    def __init__(self, bus: CommandBus, store: EventStore, ids: Ids, words: Words) -> None:
+    def __init__(self, bus: CommandBus, store: EventStore, ids: Ids, entries: StandingEntries) -> None:
         self._bus = bus
         self._store = store
         self._ids = ids
-        self._words = words
+        self._entries = entries
 
     def try_rule(self, book: BookId, written: WrittenRule) -> Trial:
         """What setting a rule and applying it would categorize; nothing changes. Refused as setting it would be."""
@@ -259,7 +269,7 @@ class CategorizingService:
         if not sight.uncategorized:
             return
         rules = prepared(sight.rules, sight.accounts)
-        with self._words.standing_on(book, sight.uncategorized, version) as entries:
+        with self._entries.standing_on(book, sight.uncategorized, version) as entries:
             for entry in entries:
                 seen = sight.seen(entry)
                 if seen is None:

@@ -230,6 +230,10 @@ class Words(Protocol):
         """Payee and memo of those of the transactions that stand, as far as the read model knows."""
         ...
 
+
+class StandingEntries(Protocol):
+    """Transactions that stand, with their words, found by what they post to."""
+
     def standing_on(
         self, book: BookId, accounts: Collection[AccountId], min_version: int
     ) -> AbstractContextManager[Iterator[StandingEntry]]:

@@ -84,17 +84,29 @@ SENTENCES: dict[str, str] = {
     "book_name_not_valid": "A book needs a name of 1 to {limit} printable characters, with no space around it.",
     "book_name_used": "Another book has this name already. Choose another name.",
     "book_unknown": "There is no such book. See the list of books for names and ids.",
+    "budget_below_zero": "A budget of {amount} is below zero. The books keep limits of zero and more; write it as what "
+    "may be spent.",
+    "budget_changed_here": "The budget of {account} was changed in the books, and the file tells it otherwise than "
+    "before. It stays as it is; change it in the books where the file is right.",
     "budget_ended": "The budget {budget} ended on {on}. Set a new one.",
     "budget_ends_before_start": "The budget starts on {start} and cannot end before that day.",
+    "budget_gone_from_file": "An earlier version of the file told this budget of {account}, and this one has none. It "
+    "stays, unless you let what is gone be taken out.",
     "budget_id_used": "A budget with the id {budget} exists already. Leave the id to the server.",
     "budget_in_another_commodity": "The budget's limit is in {expected}. Give the new limit in {expected} too.",
+    "budget_interval_unknown": "{interval} is no interval of a budget. Write one of {intervals}.",
     "budget_needs_category": "{account} is no category. A budget needs an Income or Expenses account.",
+    "budget_not_as_fava_reads": "A budget entry has an account, an interval and an amount, in this order. Write it as "
+    "fava's help shows.",
+    "budget_taken_out": "This version of the file has no budget of {account} any more: it is taken out.",
     "budget_unknown": "There is no budget {budget} in this book. See the list of budgets for ids.",
     "busy": "More is waiting than the queue holds. Ask the same again after {retry_after_s} s.",
     "camt_not_well_formed": "The XML breaks off or is wrong at line {line}. Download the file again; nothing of it was "
     "imported.",
     "camt_other_document": "The file is {document}, not an account's booked statement. Ask the bank for CAMT.053.",
     "camt_without_statement": "The XML has no account statement. Ask the bank for CAMT.053, or another format.",
+    "cash_in_several_currencies": "The broker has cash in several currencies and states one sum in {currency}, which "
+    "no balance here can be compared with.",
     "changed_meanwhile": "What this rests on is being changed again and again. Ask the same again in a moment.",
     "claim_taken": "Something in this request is here already, under another transaction. Ask for a new preview.",
     "clock_ahead": "This machine's clock differs too much from the database's. Set the clocks right.",
@@ -125,6 +137,18 @@ SENTENCES: dict[str, str] = {
     "differs_from_bank": "On {date} the bank says {stated} for {account} and the books hold {held}: {difference} is "
     "missing.",
     "directive_left_out": "The books keep nothing like a {directive}.",
+    "entries_gone": "{count} entries that an earlier version of this file told are not in it any more. Keep them in "
+    "the books, or take them out?",
+    "entry_changed": "An earlier version of the file told this entry on {date} with {was}: this one takes its place.",
+    "entry_changed_here_too": "The file changed this entry, and so did the books, as transaction {transaction}. It "
+    "stays as it is; amend it where the file is right.",
+    "entry_changed_too_often": "The transaction was changed by files {limit} times, the most it can be. Amend it in "
+    "the books.",
+    "entry_gone_from_file": "An earlier version of the file told this entry, and this one does not. It stays as "
+    "transaction {transaction}, unless you let what is gone be taken out.",
+    "entry_taken_out": "This version of the file does not tell transaction {transaction} any more: it is taken out.",
+    "entry_told_again": "The file tells transaction {transaction} again, which a version of it had left out: it stands "
+    "as it is told now.",
     "event_too_large": "The transaction takes more than {limit_bytes} bytes. Shorten its texts, or split it.",
     "event_unreadable": "Version {version} of the book cannot be read: {reason}. Where a newer release wrote it, "
     "update Finshift; where it is damaged, restore the books from a backup.",

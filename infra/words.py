@@ -21,7 +21,7 @@ MAX_WAIT_S = 10.0
 
 
 class RegisterWords:
-    """The port `Words`. `read` opens a connection to the read models that `runner` keeps."""
+    """The ports `Words` and `StandingEntries`. `read` opens a connection to the read models that `runner` keeps."""
 
     def __init__(self, runner: ProjectionRunner, read: Callable[[], AbstractContextManager[Connection]]) -> None:
         self._runner = runner

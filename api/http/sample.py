@@ -12,7 +12,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from api.http import bodies, shapes
-from api.http.answering import Written, json_response
+from api.http.answering import json_response
 from api.http.asking import Principal, asked, principal
 from api.http.describing import Operation, add_operation
 from api.http.lanes import Lane
@@ -25,7 +25,7 @@ from projections import READ_MODELS
 from projections.accounts import BookRow
 
 MAX_SHOWN_WAIT_S = 5.0
-"""How long the answer waits until the books can be looked at; what is made is made, so it comes then all the same."""
+"""How long the answer waits until the books can be looked at, or are out of sight; what is done is done by then."""
 
 _EVERY_FIGURE = [model.NAME for model in READ_MODELS]
 
@@ -57,11 +57,10 @@ def add_sample_doors(router: APIRouter, parts: Parts, lane: Lane) -> None:
         who = await principal(request)
         bodies.Body.model_validate(parse_json(await read_body(request), may_be_empty=True))
 
-        def work() -> Written:
-            removed = remove_samples(parts.bus, parts.store, parts.keys, lambda: _asked(parts, who))
-            return json_response({"removed": list(removed)}, [])
-
-        return await lane.turn(work)
+        erased = await lane.turn(lambda: remove_samples(parts.bus, parts.store, parts.keys, lambda: _asked(parts, who)))
+        for answer in erased.values():
+            await parts.runner.wait_for_async(_EVERY_FIGURE, answer.book, answer.version, MAX_SHOWN_WAIT_S)
+        return json_response({"removed": list(erased)}, [])
 
     add_operation(router, "POST", "/v1/sample", make, _MAKE)
     add_operation(router, "POST", "/v1/sample/remove", remove, _REMOVE)

@@ -19,7 +19,9 @@ def candidates(ledger: Ledger, wanted: frozenset[tuple[str, int]], first: date, 
         if any(posting.account == equity for posting in postings):
             continue
         rows = ledger.joined.get(transaction, ())
-        legs = frozenset([row.postings[0].account for row in rows if row.how is How.TRANSFER])
+        legs = {
+            row.postings[0].account: (row.date, f"{row.payee} {row.memo}") for row in rows if row.how is How.TRANSFER
+        }
         told = {
             (ledger.import_formats.get(ledger.imports.get(row.import_id, 0), ""), row.postings[0].account)
             for row in rows
@@ -28,7 +30,7 @@ def candidates(ledger: Ledger, wanted: frozenset[tuple[str, int]], first: date, 
         if number:
             form = ledger.import_formats.get(number, "")
             told |= {(form, posting.account) for posting in postings if posting.account not in legs}
-        found.append(Candidate(transaction, day, postings, frozenset(told)))
+        found.append(Candidate(transaction, day, postings, frozenset(told), legs))
     return found
 
 

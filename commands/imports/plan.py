@@ -175,13 +175,15 @@ Place = tuple[AccountId, str]
 class Candidate:
     """A standing transaction that a row may tell again, or the other leg of.
 
-    `told_by`: of every file that told of it, the format and the account that it told of.
+    `told_by`: of every file that told of it, the format and the account that it told of. `legs`: of the accounts that
+    joined it as the other leg, the day and the words that their own bank told.
     """
 
     transaction: TransactionId
     day: date
     postings: tuple[Posting, ...]
     told_by: frozenset[tuple[str, AccountId]]
+    legs: Mapping[AccountId, tuple[date, str]]
 
 
 @dataclass(frozen=True, slots=True)

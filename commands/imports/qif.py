@@ -169,7 +169,8 @@ class _File:
             elif letter == "E" and parts:
                 parts[-1].memo = _told(line)
             elif letter == "M" and "M" in texts:
-                texts["M"] = f"{texts['M']} {_told(line)}"[:MAX_FIELD_CHARS]
+                if len(texts["M"]) < MAX_FIELD_CHARS:
+                    texts["M"] = f"{texts['M']} {_told(line)}"
             elif letter in "DTUPMLNYIQ" and letter not in texts and letter:
                 texts[letter] = _told(line)
         if texts or parts:

@@ -54,6 +54,7 @@ _MARKS = (
 _WESTERN = "cp1252"
 _CONTROLS = bytes([*range(9), *range(14, 26), *range(27, 32), 127])
 """Control characters but for lines, tabs, and the end-of-file of old systems."""
+_CONTROL = re.compile("[\0-\x08\x0e-\x19\x1b-\x1f\x7f]")
 _ASCII_LETTERS = re.compile(rb"[A-Za-z]")
 _HIGH = re.compile(rb"[\x80-\xff]")
 _UNREAD = re.compile("[\udc80-\udcff]")
@@ -107,9 +108,10 @@ def _in(raw: bytes, codec: str, name: str) -> Text:
         text = raw.decode(codec)
     except UnicodeDecodeError:
         raise Rejected("import_not_text") from None
-    nul_count = text.count("\0")
-    if nul_count * MAX_CONTROLS_IN > len(text):
+    sample = text[:LOOKED_AT_BYTES]
+    if len(_CONTROL.findall(sample)) * MAX_CONTROLS_IN > len(sample):
         raise Rejected("import_not_text")
+    nul_count = text.count("\0")
     return Text(text.replace("\0", "") if nul_count else text, name, nul_count)
 
 
@@ -245,8 +247,8 @@ def read_figure(text: str, scale: int, mark: str = "") -> tuple[int, int]:
 
 
 def read_money(text: str, scale: int, mark: str = "") -> tuple[int, int, str]:
-    """`(minor, places, currency)`: a figure as `read_figure` has it, and the code of the currency beside it, empty where
-    there is none or one of several.
+    """`(minor, places, currency)`: a figure as `read_figure` has it, and the code of the currency beside it, empty
+    where there is none or one of several.
     """
     plain = _PLAIN.fullmatch(text)
     if plain is not None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -18,6 +16,7 @@ from domain.errors import Rejected
 from domain.ledger import (
     AccountId,
     AmendTransaction,
+    CategorizeTransaction,
     CloseAccount,
     ConcludeImport,
     Cost,
@@ -29,16 +28,31 @@ from domain.ledger import (
     Price,
     RecordTransaction,
     RenameAccount,
+    RuleId,
     TransactionId,
     UndoImport,
     VoidTransaction,
 )
 from domain.money import Amount
 from domain.prices import RecordPrice
-from projections import READ_MODELS, accounts, balances, budgets, cash_flow, imports, net_worth, register, timeline
+from domain.rules import Direction, RemoveRule, Rule, SetRule
+from projections import (
+    READ_MODELS,
+    accounts,
+    balances,
+    budgets,
+    cash_flow,
+    imports,
+    net_worth,
+    register,
+    rules,
+    timeline,
+)
 from projections.budgets import Pace
 from projections.net_worth import PriceRow
-from tests import servers
+from projections.readmodel import MAX_BOUND_VALUES
+from projections.register import telling
+from tests.contract.conftest import House, spent
 from tests.folding import Log, create, empty, fold, rows
 from tests.given import (
     BOOK,
@@ -48,7 +62,6 @@ from tests.given import (
     GROCERIES,
     SALARY,
     SAVINGS,
-    Told,
     brl,
     household,
     moved,
@@ -58,64 +71,9 @@ from tests.given import (
 
 T1, T2, T3, T4 = (TransactionId(f"t-{number}") for number in range(1, 5))
 B1 = BudgetId("b-1")
+R1, R2 = RuleId("r-1"), RuleId("r-2")
 RENT = AccountId("a-rent")
 MONTHLY = Period(Every.MONTH, 1, date(2026, 1, 1))
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.Engine]:
-    """Read models, made once a database; every test's rows are rolled back."""
-    if request.param == "sqlite":
-        path: Path = tmp_path_factory.mktemp("read") / "read.db"
-        yield create(sa.create_engine(f"sqlite:///{path}"))
-        return
-    server: sa.URL = request.getfixturevalue("postgres_server")
-    with servers.fresh_database(server) as url:
-        made = create(sa.create_engine(url, poolclass=sa.NullPool))
-        yield made
-
-
-@dataclass
-class House:
-    """A household's log, and its read models."""
-
-    connection: sa.Connection
-    log: Log
-    folded: int = 0
-
-    def tell(self, *told: Told, book: BookId = BOOK) -> int:
-        """Let it happen and fold it in; the book's version after it."""
-        version = self.log.tell(*told, book=book)
-        fold(self.connection, self.log.events[self.folded :])
-        self.folded = len(self.log.events)
-        return version
-
-    def held(self, day: str, known: int | None = None) -> dict[AccountId, str]:
-        found = balances.balances(self.connection, BOOK, on(day), known)
-        assert [(b.account, b.amount.commodity.code) for b in found] == sorted(
-            (b.account, b.amount.commodity.code) for b in found
-        )
-        return {b.account: str(b.amount) for b in found}
-
-    def page(self, **asked: object) -> register.Page:
-        return register.transactions(self.connection, BOOK, **asked)  # type: ignore[arg-type]
-
-    def listed(self, **asked: object) -> list[str]:
-        return [entry.transaction for entry in self.page(**asked).items]
-
-
-@pytest.fixture
-def house(engine: sa.Engine) -> Iterator[House]:
-    with empty(engine) as connection:
-        made = House(connection, Log())
-        made.tell(household())
-        yield made
-
-
-def spent(
-    transaction: TransactionId, day: str, amount: str, category: AccountId = FOOD, **more: object
-) -> RecordTransaction:
-    return RecordTransaction(transaction, on(day), moved(brl(amount), CHECKING, category), **more)  # type: ignore[arg-type]
 
 
 # Nothing
@@ -136,6 +94,9 @@ def test_a_book_that_nobody_opened_has_no_figures(engine: sa.Engine) -> None:
         assert net_worth.prices(connection, nobody) == []
         assert cash_flow.cash_flow(connection, nobody, day, day, Every.MONTH) == []
         assert budgets.budgets(connection, nobody, day) == []
+        assert rules.rules(connection, nobody) == []
+        assert telling.words_of(connection, nobody, [T1]) == {}
+        assert list(telling.standing_on(connection, nobody, [FOOD])) == []
 
 
 def test_an_opened_book_has_a_net_worth_of_zero_and_no_transactions(house: House) -> None:
@@ -154,6 +115,7 @@ def test_a_purged_book_leaves_no_row_and_its_neighbour_all(house: House) -> None
         spent(T1, "2026-01-05", "10.00"),
         SetBudget(B1, FOOD, brl("100"), MONTHLY),
         RecordPrice("USD", on("2026-01-05"), Decimal("5"), "BRL"),
+        SetRule(R1, FOOD, payee="padaria"),
         OpenAccount(RENT, "Expenses:Rent"),
         MergeAccount(RENT, FOOD),
         book=other,
@@ -184,7 +146,17 @@ def test_imports_are_told_with_what_became_of_them_as_it_was_known(house: House)
     told_first, told_second = imports.imports(house.connection, BOOK)
     recorded_at = house.log.events[first - 1].recorded_at
     assert told_first == imports.ImportRow(
-        january, first, recorded_at, "ofx", CHECKING, "january.ofx", recorded=0, skipped=3, undone=undone
+        january,
+        first,
+        recorded_at,
+        "ofx",
+        CHECKING,
+        "january.ofx",
+        recorded=0,
+        skipped=3,
+        joined=0,
+        opening_unknown=(),
+        undone=undone,
     )
     assert (told_second.account, told_second.file_name) == (None, "")
     assert imports.imports(house.connection, BookId("b-nobody")) == []
@@ -444,7 +416,7 @@ def test_a_cursor_is_good_for_its_own_question_alone(house: House) -> None:
     assert cursor is not None
     assert house.listed(limit=2, cursor=cursor) == ["t-1", "t-0"]
     other_version = base64.urlsafe_b64encode(
-        base64.urlsafe_b64decode(cursor + "==").replace(b'"register",1', b'"register",0')
+        base64.urlsafe_b64decode(cursor + "==").replace(b'"register",2', b'"register",1')
     ).decode()
     for asked in (
         {"cursor": cursor, "account": CHECKING},
@@ -687,6 +659,61 @@ def test_a_budget_of_a_year_reads_months_that_are_over_and_the_days_at_its_edges
         spent(TransactionId("t-5"), "2026-06-10", "5000.00"),
     )
     assert lines(house, "2026-03-01") == [("2025-06-10/2026-06-09", "1000.00 BRL", "720.00 BRL", "280.00 BRL")]
+
+
+# Rules
+
+
+def test_rules_are_told_in_their_order_as_they_were_known(house: House) -> None:
+    bakery = SetRule(R1, FOOD, CARD, Direction.OUT, brl("5"), brl("50.5"), "padaria são joão", "débito")
+    first = house.tell(bakery)
+    second = house.tell(SetRule(R2, SALARY, at_least=usd("1000")))
+    again = house.tell(SetRule(R1, GROCERIES, payee="padaria"))
+    removed = house.tell(RemoveRule(R2))
+    whole = Rule(R1, FOOD, CARD, Direction.OUT, brl("5.00"), brl("50.50"), "padaria são joão", "débito")
+    salary = Rule(R2, SALARY, at_least=usd("1000.00"))
+    changed = Rule(R1, GROCERIES, payee="padaria")
+    known = {version: rules.rules(house.connection, BOOK, version) for version in (first - 1, first, second, again)}
+    assert known == {first - 1: [], first: [whole], second: [whole, salary], again: [changed, salary]}
+    assert rules.rules(house.connection, BOOK, removed) == rules.rules(house.connection, BOOK) == [changed]
+
+
+def test_the_words_of_what_stands_are_told_and_of_nothing_else(house: House) -> None:
+    house.tell(
+        spent(T1, "2026-01-05", "10.00", payee="Padaria", memo="pão"),
+        spent(T2, "2026-01-06", "11.00", payee="Mercado"),
+        spent(T3, "2026-01-07", "12.00"),
+        AmendTransaction(T1, on("2026-01-06"), moved(brl("10"), CHECKING, FOOD), "Padaria Nova"),
+        CategorizeTransaction(T3, GROCERIES),
+        VoidTransaction(T2),
+    )
+    told = {T1: ("Padaria Nova", ""), T3: ("", "")}
+    assert telling.words_of(house.connection, BOOK, [T1, T2, T3, T4]) == told
+    assert telling.words_of(house.connection, BOOK, []) == {}
+    many = [TransactionId(f"t-x{number}") for number in range(MAX_BOUND_VALUES)]
+    assert telling.words_of(house.connection, BOOK, [*many, T3, T1]) == told
+
+
+def test_what_stands_on_accounts_is_told_once_each_and_under_what_they_became(house: House) -> None:
+    split = (Posting(FOOD, brl("3.00")), Posting(RENT, brl("4.00")), Posting(CHECKING, brl("-7.00")))
+    house.tell(
+        OpenAccount(RENT, "Expenses:Rent"),
+        spent(T1, "2026-01-05", "10.00", payee="Padaria", memo="pão"),
+        spent(T2, "2026-01-06", "11.00", RENT),
+        RecordTransaction(T3, on("2026-01-07"), split),
+        spent(T4, "2026-01-08", "12.00", GROCERIES),
+        CategorizeTransaction(T2, GROCERIES),
+    )
+    found = {row[0]: row[1:] for row in telling.standing_on(house.connection, BOOK, [FOOD, RENT])}
+    assert found == {
+        T1: (on("2026-01-05"), moved(brl("10.00"), CHECKING, FOOD), "Padaria", "pão"),
+        T3: (on("2026-01-07"), split, "", ""),
+    }
+    assert len(list(telling.standing_on(house.connection, BOOK, [FOOD, RENT]))) == 2
+    house.tell(MergeAccount(GROCERIES, FOOD))
+    merged = {row[0]: row[2] for row in telling.standing_on(house.connection, BOOK, [FOOD])}
+    assert merged[T4] == moved(brl("12.00"), CHECKING, FOOD)
+    assert set(merged) == {T1, T2, T3, T4}
 
 
 # All of them

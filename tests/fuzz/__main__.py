@@ -21,8 +21,11 @@ FINDINGS = HOME / "findings"
 
 ALL = "all"
 SECONDS = 3600
-MAX_BYTES = 256 * 1024
-"""The largest input: enough for what is quadratic to take seconds."""
+SMALL_BYTES, SMALL_SHARE = 8 * 1024, 0.75
+"""Small inputs are read many times a second, so that most of the time goes to them."""
+
+LARGE_BYTES = 256 * 1024
+"""Enough for what is quadratic to take seconds."""
 
 HANG_S = 120
 """An input that takes longer ends the run of its parser; judging one alone is part of it."""
@@ -38,7 +41,9 @@ def main(arguments: Sequence[str]) -> int:
     FINDINGS.mkdir(parents=True, exist_ok=True)
     for name in names:
         _seed(name)
-        _fuzz(name, seconds // len(names))
+        share = seconds / len(names)
+        _fuzz(name, share * SMALL_SHARE, SMALL_BYTES)
+        _fuzz(name, share * (1 - SMALL_SHARE), LARGE_BYTES)
     found = sorted(path.name for path in FINDINGS.glob("*") if not path.name.startswith("."))
     for name in found:
         print(f"found: {FINDINGS.relative_to(ROOT) / name}")
@@ -46,8 +51,8 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if found else 0
 
 
-def _corpus(name: str) -> Path:
-    return HOME / "corpus" / name
+def _corpus(name: str, max_bytes: int) -> Path:
+    return HOME / "corpus" / f"{name}-{max_bytes}"
 
 
 def _words(name: str) -> Path:
@@ -56,27 +61,38 @@ def _words(name: str) -> Path:
 
 def _seed(name: str) -> None:
     """The samples that look like the parser's own; for all together, behind the byte that chooses it."""
-    corpus = _corpus(name)
+    corpus = _corpus(name, SMALL_BYTES)
     corpus.mkdir(parents=True, exist_ok=True)
+    _corpus(name, LARGE_BYTES).mkdir(exist_ok=True)
     _words(name).write_text(dictionary(name))
     for place, parser in enumerate(sorted(PARSERS)):
         if name in (parser, ALL):
-            for number, raw in enumerate(samples_of(PARSERS[parser])):
+            for number, raw in enumerate(samples_of(parser)):
                 seed = bytes([place]) + raw if name == ALL else raw
-                (corpus / f"seed-{parser}-{number}").write_bytes(seed[:MAX_BYTES])
+                (corpus / f"seed-{parser}-{number}").write_bytes(seed[:LARGE_BYTES])
 
 
-def _fuzz(name: str, seconds: int) -> None:
+def _fuzz(name: str, seconds: float, max_bytes: int) -> None:
+    corpora = [_corpus(name, max_bytes)] + ([_corpus(name, SMALL_BYTES)] if max_bytes > SMALL_BYTES else [])
     ends = time.monotonic() + seconds
     for _ in range(MAX_RESTARTS):
         left = int(ends - time.monotonic())
         if left <= 0:
             return
-        print(f"== {name}: {left} s", flush=True)
+        print(f"== {name}: {left} s of inputs up to {max_bytes:,} bytes", flush=True)
+        flags = {
+            "max_total_time": left,
+            "max_len": max_bytes,
+            "timeout": HANG_S,
+            "report_slow_units": HANG_S,
+            "rss_limit_mb": RSS_LIMIT_MB,
+            "artifact_prefix": f"{FINDINGS}/{name}-native-",
+            "dict": _words(name),
+            "print_final_stats": 1,
+            "reload": 0,
+        }
         command = [sys.executable, "-m", "tests.fuzz.target", name, str(FINDINGS)]
-        command += [f"-max_total_time={left}", f"-max_len={MAX_BYTES}", f"-timeout={HANG_S}"]
-        command += [f"-rss_limit_mb={RSS_LIMIT_MB}", f"-artifact_prefix={FINDINGS}/{name}-native-"]
-        command += [f"-dict={_words(name)}", "-print_final_stats=1", "-reload=0", str(_corpus(name))]
+        command += [f"-{flag}={value}" for flag, value in flags.items()] + [str(corpus) for corpus in corpora]
         if subprocess.run(command, cwd=ROOT, check=False).returncode == 0:
             return
         _drop_what_is_not_wrong_alone(name)

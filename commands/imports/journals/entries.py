@@ -74,7 +74,8 @@ def set_apart(keyed: list[Keyed], equals: Counter[str], met: Mapping[Transaction
                 continue
             equals[row.key] += 1
             nth = equals[row.key]
-            following.append(replace(row, nth=nth, fingerprint=desk.fingerprint(f"{row.key}|{nth}")))
+            fingerprint = desk.fingerprint(f"{row.key}|{nth}")
+            following.append(replace(row, nth=nth, fingerprint=fingerprint, holder=None))
         claimed |= best.keys()
         waiting = _held(following, desk)
     return sorted(settled, key=lambda row: row.entry.row)

@@ -229,8 +229,21 @@ class Document:
                     for entry in waiting.entries
                 ]
             )
-            self.statements[waiting.place] = replace(statement, rows=rows)
+            statement = replace(statement, rows=rows)
+            if statement.stated is not None and _has_other_currencies(statement):
+                self.remarks.append(Reason("cash_in_several_currencies", {"currency": statement.currency}))
+                statement = replace(statement, stated=None, stated_on=None)
+            self.statements[waiting.place] = statement
             self.remarks += holdings_remark(waiting.holdings, self._securities, waiting.broker)
+
+
+def _has_other_currencies(statement: Statement) -> bool:
+    """Whether a broker's cash is in several currencies, of which the file states one sum in one of them."""
+    return any(
+        row.amount is not None and row.amount.commodity.code != statement.currency
+        for row in statement.rows
+        if row.left_out is None
+    )
 
 
 def _account_of(name: str, leaves: Leaves) -> tuple[AccountType, Leaves]:

@@ -69,7 +69,8 @@ def words_of(leaves: Leaves) -> tuple[str, str]:
 
 def own_currency(leaves: Leaves) -> str:
     """The currency that a row's amount is in, where it names its own (`ORIGCURRENCY` names what it was before)."""
-    return clean(text_of(inner(leaves, "CURRENCY"), "CURSYM")).upper()
+    of = leaves.get("CURRENCY")  # few rows have one
+    return clean(text_of(of, "CURSYM")).upper() if isinstance(of, dict) else ""
 
 
 def scale_of(currency: str) -> int:

@@ -104,10 +104,11 @@ class Draft:
             if left_out is None and row.trade is not None:
                 left_out = units_not_booked(row, self.securities[row.trade.security])
             if left_out is None and row.amount is not None and row.date is not None:
+                unit = self._unit_of(row.amount)
                 try:
-                    amount = at_scale_of(row.amount, self.target.unit)
+                    amount = at_scale_of(row.amount, unit)
                 except Rejected as rejected:
-                    left_out = Reason(rejected.code, {"amount": row.amount, "scale": self.target.unit.scale})
+                    left_out = Reason(rejected.code, {"amount": row.amount, "scale": unit.scale})
                 else:
                     key = row_key(self.target.account.id, row, amount)
                     equals[key] += 1
@@ -176,7 +177,7 @@ class Draft:
             assert into is not None
             verdict = Verdict.MATCH if join.how is How.MATCH else Verdict.TRANSFER
             if join.how is not How.MATCH:
-                self.target.brought.append((one.day, amount.minor))
+                self.target.brought.append((one.day, self._cash(one)))
             self.target.joins.append((row.row, JoinTransaction(into, own, join.how)))
             self._show(row, amount, verdict, join.reason, transaction=join.transaction)
 
@@ -188,9 +189,16 @@ class Draft:
         return ROW_NEW
 
     def _cash(self, one: Fresh) -> int:
-        """What a row moves of the account's own commodity: a reinvestment moves none."""
+        """What a row moves of the account's own commodity: a reinvestment moves none, nor does another currency."""
         trade = one.row.trade
-        return 0 if trade is not None and trade.action.moves_no_cash else one.amount.minor
+        if one.amount.commodity != self.target.unit or (trade is not None and trade.action.moves_no_cash):
+            return 0
+        return one.amount.minor
+
+    def _unit_of(self, amount: Amount) -> Commodity:
+        """The book's unit of a row: a broker keeps cash in several currencies, a bank's account has its own alone."""
+        unit = self.facts.unit(amount.commodity.code) if self.statement.type is AccountType.INVESTMENT else None
+        return unit or self.target.unit
 
     def _recorded(self, one: Fresh) -> RecordTransaction:
         row, account = one.row, self.target.account

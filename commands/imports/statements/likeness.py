@@ -88,55 +88,71 @@ def found_joins(
 # The same movement told again
 
 
+@dataclass(frozen=True, slots=True)
+class _Telling:
+    """A standing posting that a row may tell again: its transaction, and the day and words its own bank told, if one
+    did; words None: not known yet.
+    """
+
+    transaction: TransactionId
+    day: date
+    words: str | None
+
+
 def _matches(fresh: Sequence[Fresh], candidates: Sequence[Candidate], desk: Desk, source: str) -> dict[int, Join]:
-    standing: dict[tuple[AccountId, str, int], list[Candidate]] = defaultdict(list)
+    standing: dict[_Place, list[_Telling]] = defaultdict(list)
     for candidate in candidates:
         for posting in candidate.postings:
             if (source, posting.account) not in candidate.told_by:
                 amount = posting.amount
-                standing[posting.account, amount.commodity.code, amount.minor].append(candidate)
-    rows: dict[tuple[AccountId, str, int], list[Fresh]] = defaultdict(list)
+                day, words = candidate.legs.get(posting.account, (candidate.day, None))
+                telling = _Telling(candidate.transaction, day, words)
+                standing[posting.account, amount.commodity.code, amount.minor].append(telling)
+    rows: dict[_Place, list[Fresh]] = defaultdict(list)
     for one in fresh:
         place = (one.target.account.id, one.amount.commodity.code, one.amount.minor)
         if place in standing and one.row.trade is None:
             rows[place].append(one)
     if not rows:
         return {}
-    words = desk.words({candidate.transaction for place in rows for candidate in standing[place]})
+    asked = {telling.transaction for place in rows for telling in standing[place] if telling.words is None}
+    told = {transaction: " ".join(words) for transaction, words in desk.words(asked).items()} if asked else {}
     joins: dict[int, Join] = {}
+    taken: set[TransactionId] = set()
     for place, alike in rows.items():
         pairs = [
-            (abs((candidate.day - one.day).days), -likeness, one.row.row, number, one, candidate)
+            (abs((telling.day - one.day).days), -likeness, one.row.row, number, one, telling)
             for one in alike
-            for number, (candidate, likeness) in enumerate(_near(one, standing[place], words))
+            for number, (telling, likeness) in enumerate(_near(one, standing[place], told))
         ]
-        taken: set[TransactionId] = set()
-        for *_, one, candidate in sorted(pairs, key=lambda pair: pair[:4]):
-            if one.row.row not in joins and candidate.transaction not in taken:
-                taken.add(candidate.transaction)
-                params = {"transaction": candidate.transaction, "date": candidate.day}
+        for *_, one, telling in sorted(pairs, key=lambda pair: pair[:4]):
+            if one.row.row not in joins and telling.transaction not in taken:
+                taken.add(telling.transaction)
+                params = {"transaction": telling.transaction, "date": telling.day}
                 reason = Reason("row_matches", params)
-                joins[one.row.row] = Join(How.MATCH, reason, candidate.day, candidate.transaction)
+                joins[one.row.row] = Join(How.MATCH, reason, telling.day, telling.transaction)
     return joins
 
 
-def _near(
-    one: Fresh, standing: Sequence[Candidate], words: Mapping[TransactionId, tuple[str, str]]
-) -> list[tuple[Candidate, float]]:
-    """The candidates that may be the row's: those of its day, and those of near days whose words are alike.
+_Place = tuple[AccountId, str, int]
+"""An account, a commodity's code, and minor units."""
+
+
+def _near(one: Fresh, standing: Sequence[_Telling], told: Mapping[TransactionId, str]) -> list[tuple[_Telling, float]]:
+    """What may be the row's: what stands on its day, and of near days what has words alike.
 
     Of near days only those that the statement covers, or the last coffee of one file would be the first of the next.
     """
     first, last = one.covered
-    near = [c for c in standing if abs((c.day - one.day).days) <= MATCH_DAYS and first <= c.day <= last]
-    near.sort(key=lambda candidate: abs((candidate.day - one.day).days))
+    near = [t for t in standing if abs((t.day - one.day).days) <= MATCH_DAYS and first <= t.day <= last]
+    near.sort(key=lambda telling: abs((telling.day - one.day).days))
     mine = " ".join(words_of(f"{one.row.payee} {one.row.memo}"))
-    found: list[tuple[Candidate, float]] = []
-    for candidate in near[:MAX_COMPARED]:
-        theirs = " ".join(words_of(" ".join(words.get(candidate.transaction, ("", "")))))
+    found: list[tuple[_Telling, float]] = []
+    for telling in near[:MAX_COMPARED]:
+        theirs = " ".join(words_of(telling.words or told.get(telling.transaction, "")))
         likeness = fuzz.token_set_ratio(mine, theirs)
-        if candidate.day == one.day or likeness >= ALIKE:
-            found.append((candidate, likeness))
+        if telling.day == one.day or likeness >= ALIKE:
+            found.append((telling, likeness))
     return found
 
 

@@ -123,9 +123,9 @@ class Visitor:
             expect(found).to_contain_text(text)
         return found
 
-    def figure(self, selector: str) -> Decimal:
-        """The amount that a figure shows, as a number."""
-        return money(self.sees(selector).inner_text(), self.language)
+    def money(self, text: str) -> Decimal:
+        """The amount in a text of the page, as a number."""
+        return money(text, self.language)
 
     def shows(self, selector: str, amount: str) -> None:
         """Wait until a figure shows this amount, written as the page's language writes amounts."""

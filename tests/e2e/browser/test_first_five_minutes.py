@@ -68,6 +68,7 @@ def test_within_five_minutes_somebody_looks_at_their_own_money(
     ):
         looks_at_the_sample(somebody, client)
         imports_the_account(somebody)
+        says_what_the_rent_is(somebody)
         brings_the_same_file_again(somebody)
         imports_the_card(somebody)
         takes_both_back(somebody)
@@ -94,6 +95,8 @@ def looks_at_the_sample(somebody: Visitor, client: httpx.Client) -> None:
     somebody.find("#month-out").click()
     panel = somebody.sees("#figure-panel")
     expect(panel.locator("[data-transaction]").first).to_be_visible()
+    listed = [somebody.money(text) for text in panel.locator("[data-transaction] .amount").all_inner_texts()]
+    assert sum(listed) == somebody.money(somebody.find("#figure-total").inner_text()) == total(flows, "Expenses:")
     somebody.look("2-figure")
     somebody.find("#figure-close").click()
     expect(panel).to_be_hidden()
@@ -118,6 +121,20 @@ def imports_the_account(somebody: Visitor) -> None:
     somebody.sees("#import-undo")
     somebody.look("4-account-result")
     somebody.shows("#net-worth-now", BALANCE_TODAY)
+    september(somebody, EARNED, SPENT_BY_ACCOUNT)
+
+
+def says_what_the_rent_is(somebody: Visitor) -> None:
+    """The share that is promised is the one that comes, and an answer becomes a rule where it is wanted."""
+    offered = {"en": "Categorise 10 and 100% is done", "pt": "Categorize 10 e 100% está pronto"}[somebody.language]
+    somebody.sees("#payees-title", offered)
+    somebody.sees("#payees-done", re.compile(r"\b0\s?%"))
+    rent = somebody.find("#payees-list li").filter(has_text="IMOBILIARIA MODELO")
+    rent.get_by_role("combobox").fill("Rent")
+    rent.get_by_role("checkbox").check()
+    rent.get_by_role("button").last.click()
+    somebody.sees("#payees-done", re.compile(r"\b9\s?%"))  # one of eleven
+    expect(rent).to_have_count(0)
     september(somebody, EARNED, SPENT_BY_ACCOUNT)
 
 

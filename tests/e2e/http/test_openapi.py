@@ -99,7 +99,8 @@ def test_the_examples_of_commands_are_accepted_by_their_doors(home: Home) -> Non
     opening = by_name["set-opening-balance"].example
     made: dict[str, str] = {}
     order = [
-        "open-account", "set-opening-balance", "record-transaction", "amend-transaction", "void-transaction",
+        "open-account", "set-opening-balance", "record-transaction", "amend-transaction", "categorize-transaction",
+        "void-transaction", "set-rule", "remove-rule",
         "assert-balance", "withdraw-assertion", "declare-commodity", "record-price", "set-budget", "change-budget",
         "end-budget", "close-account", "merge-account", "rename-account", "close-period", "rename-book",
     ]  # fmt: skip

@@ -76,7 +76,7 @@ class LogWords:
 
     def of(self, book: BookId, transactions: Collection[TransactionId]) -> dict[TransactionId, tuple[str, str]]:
         told: dict[TransactionId, tuple[str, str]] = {}
-        for recorded in self.store.read_book(book, 0, 1_000_000):
+        for recorded in self.store.read_book(book, 0, 100_000):
             match recorded.event:
                 case TransactionRecorded() | TransactionAmended() as event if event.transaction in transactions:
                     told[event.transaction] = (event.payee, event.memo)

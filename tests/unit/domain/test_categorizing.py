@@ -134,7 +134,11 @@ def test_a_confirmed_balance_does_not_keep_a_transaction_from_its_category() -> 
 
 
 def test_an_undone_import_takes_back_what_was_categorized_since_on_its_new_category() -> None:
-    told: list[Told] = [lunch(FILE), ConcludeImport(FILE, "ofx", CHECKING, 1, 0), CategorizeTransaction(LUNCH, GROCERIES)]
+    told: list[Told] = [
+        lunch(FILE),
+        ConcludeImport(FILE, "ofx", CHECKING, 1, 0),
+        CategorizeTransaction(LUNCH, GROCERIES),
+    ]
     undone = given(told).when(UndoImport(FILE))
     undone.then(TransactionVoided(LUNCH, DAY, ON_GROCERIES, FILE), ImportUndone(FILE, 1))
     assert not any(undone.after().ledger.holdings.values())

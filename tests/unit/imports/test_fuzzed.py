@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.fuzz.reading import PARSERS, SAMPLES, wrong_with
@@ -15,6 +13,6 @@ FILES = sorted(str(path.relative_to(SAMPLES)) for path in SAMPLES.rglob("*") if 
 
 
 @pytest.mark.parametrize("file", FILES)
-@pytest.mark.parametrize("parser", sorted(PARSERS))
-def test_no_file_breaks_a_parser(parser: str, file: str) -> None:
-    assert wrong_with(PARSERS[parser], (SAMPLES / Path(file)).read_bytes()) == ""
+def test_no_file_breaks_a_parser(file: str) -> None:
+    raw = (SAMPLES / file).read_bytes()
+    assert {name: wrong for name in PARSERS if (wrong := wrong_with(name, raw))} == {}

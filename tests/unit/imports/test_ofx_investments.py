@@ -78,6 +78,15 @@ def test_the_cash_that_a_broker_states_is_that_of_the_statements_day() -> None:
     assert read("").statements[0].stated is None
 
 
+def test_one_sum_over_several_currencies_is_no_balance() -> None:
+    cash = "<INVBAL><AVAILCASH>100.00</INVBAL>"
+    found = read(trade("BUYSTOCK", rest="<CURRENCY><CURSYM>EUR</CURRENCY>"), rest=cash)
+    assert found.statements[0].stated is None
+    assert [(remark.code, remark.params) for remark in found.remarks] == [
+        ("cash_in_several_currencies", {"currency": "USD"})
+    ]
+
+
 def test_holdings_that_a_broker_lists_are_told_and_not_booked() -> None:
     position = "<POSSTOCK><INVPOS><SECID>{}</SECID><UNITS>{}<UNITPRICE>1.00</INVPOS></POSSTOCK>"
     rest = f"<INVPOSLIST>{position.format(INTEL, '10.5000')}{position.format(INTEL, '0.000')}</INVPOSLIST>"

@@ -62,13 +62,14 @@ export function lineChart(place, width, items, { title, told, open }) {
   const drawing = frame(place, width, height, title, told);
   const values = items.map((item) => Number(item.amount));
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  const room = (high - low || Math.abs(high) || 1) * 0.18;
+  const isNothing = low === 0 && high === 0;
+  const room = isNothing ? 1 : (high - low || Math.abs(high)) * 0.18;
   const [bottom, top] = [low >= 0 ? Math.max(0, low - room) : low - room, high + room];
   const label = width < NARROW ? 58 : 66;
   const x = (n) => label + ((width - label - MARGIN.right - 8) * n) / Math.max(1, items.length - 1);
   const y = (value) =>
     height - MARGIN.bottom - ((height - MARGIN.top - MARGIN.bottom) * (value - bottom)) / (top - bottom);
-  gridOf(drawing, grid(bottom, top), y, width, items[0].commodity);
+  gridOf(drawing, isNothing ? [0] : grid(bottom, top), y, width, items[0].commodity);
   const points = values.map((value, n) => `${x(n).toFixed(1)},${y(value).toFixed(1)}`);
   const floor = height - MARGIN.bottom;
   const last = items.length - 1;
@@ -110,12 +111,13 @@ export function barChart(place, width, months, { title, told, commodity, chosen,
   const height = width < NARROW ? 170 : 200;
   const drawing = frame(place, width, height, title, told);
   const values = months.flatMap((one) => [Number(one.in), Number(one.out)]);
-  const [low, high] = [Math.min(0, ...values), Math.max(1, ...values) * 1.12];
+  const isNothing = values.every((value) => value === 0);
+  const [low, high] = [Math.min(0, ...values), isNothing ? 1 : Math.max(0, ...values) * 1.12];
   const label = width < NARROW ? 58 : 66;
   const slot = (width - label) / months.length;
   const bar = Math.min(16, slot * 0.34);
   const y = (value) => height - MARGIN.bottom - ((height - MARGIN.top - MARGIN.bottom) * (value - low)) / (high - low);
-  gridOf(drawing, grid(low, high), y, width, commodity);
+  gridOf(drawing, isNothing ? [0] : grid(low, high), y, width, commodity);
   months.forEach((one, n) => {
     const middle = label + slot * (n + 0.5);
     const isChosen = one.month === chosen;
@@ -129,7 +131,7 @@ export function barChart(place, width, months, { title, told, commodity, chosen,
         x: left,
         y: Math.min(from, to),
         width: bar,
-        height: Math.max(Math.abs(from - to), 0.5),
+        height: Math.max(Math.abs(from - to), 1),
         rx: 2,
       };
       const reach = {
@@ -140,7 +142,7 @@ export function barChart(place, width, months, { title, told, commodity, chosen,
         height,
       };
       const name = svg("title", {}, `${month(one.month)}: ${money({ amount: one[side], commodity })}`);
-      group.append(svg("rect", { class: `bar ${side}`, ...box }));
+      if (from !== to) group.append(svg("rect", { class: `bar ${side}`, ...box }));
       group.append(svg("rect", { ...reach, onclick: () => open(one.month, side) }, name));
     }
     const isTold = width >= NARROW || (months.length - 1 - n) % 3 === 0 || isChosen;

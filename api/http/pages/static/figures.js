@@ -35,7 +35,7 @@ export async function showFigures(book, version = null) {
     book: asked,
     commodity: book.commodity,
     version,
-    worth,
+    worth: sinceSomething(worth),
     flows,
     balances,
     accounts,
@@ -68,6 +68,12 @@ export function prepareFigures(undone) {
 }
 
 // Net worth
+
+/** Net worth from the first month on in which there was any: before that the books know nothing, which is not zero. */
+function sinceSomething(worth) {
+  const first = worth.findIndex((one) => signOf(one.amount) !== 0 || one.partial);
+  return first < 0 ? worth.slice(-2) : worth.slice(Math.min(first, worth.length - 2));
+}
 
 function showWorth() {
   const now = house.worth.at(-1);

@@ -8,7 +8,7 @@
 import { commit, eraseBook, list, preview, previewAgain, transactions, undo } from "./api.js";
 import { el, fill, fillNotes, find, goTo, show, tell } from "./dom.js";
 import { isOwn } from "./panel.js";
-import { clearQuestions, showQuestions, unanswered } from "./questions.js";
+import { clearQuestions, isUnanswered, prepareQuestions, showQuestions, toldCurrency } from "./questions.js";
 import { prepareRows, showRows } from "./rows.js";
 import { counted, known, say, shortName, span, t } from "./text.js";
 import { calm, complain, guarded } from "./trouble.js";
@@ -18,6 +18,8 @@ let house = null;
 /** The file that is being shown. */
 let file = null;
 const waiting = [];
+
+const MAX_NAMED = 3;
 
 export function prepareImport(told) {
   house = told;
@@ -38,7 +40,7 @@ export function prepareImport(told) {
     find("drop-zone").classList.remove("over");
     take([...event.dataTransfer.files]);
   });
-  find("import-questions").addEventListener("submit", (event) => event.preventDefault());
+  prepareQuestions(find("import-questions"));
   find("import-commit").addEventListener("click", guarded(record));
   find("import-cancel").addEventListener("click", guarded(cancel));
   find("result-dismiss").addEventListener("click", () => {
@@ -59,7 +61,12 @@ const next = guarded(async () => {
   tell(t("reading", { file: chosen.name }));
   show(find("import-result"), false);
   const target = house.target();
-  await read(chosen, target ?? (await house.makeBook(null)), target === null);
+  try {
+    await read(chosen, target ?? (await house.makeBook(null)), target === null);
+  } catch (problem) {
+    waiting.length = 0; // what was dropped with a refused file is dropped again once that is mended
+    throw problem;
+  }
 });
 
 /** Read a file into a book's preview. A book made for it takes the file's currency, and goes where it is refused. */
@@ -71,7 +78,7 @@ async function read(chosen, book, isFresh) {
     if (isFresh) await unmake(book);
     throw problem;
   }
-  const { currency } = shown.detected;
+  const currency = toldCurrency(shown);
   if (isFresh && currency && currency !== book.commodity) {
     await unmake(book);
     return read(chosen, await house.makeBook(currency), true);
@@ -132,7 +139,7 @@ function draw() {
   showQuestions(find("import-questions"), file, again);
   find("import-counts").textContent = inWords(shown.counts);
   Object.assign(find("import-counts").dataset, dataOf(shown.counts));
-  agreement(find("import-expected"), shown.agreement, shown.rows.length > 0);
+  agreement(find("import-expected"), shown.agreement, shown.agreement.code !== "agreement_unknown");
   showRows(file, again);
 }
 
@@ -143,10 +150,7 @@ function detected(shown) {
   const period = shown.period;
   return [
     ["bank", found.bank],
-    [
-      "account",
-      shown.account ? shortName(shown.account) : shown.statements.map((one) => shortName(one.account)).join(", "),
-    ],
+    ["account", accountsOf(shown)],
     ["period", period ? span(period.first, period.last) : ""],
     ["currency", found.currency],
     ["format", [shown.format.toUpperCase(), shown.profile].filter(Boolean).join(", ")],
@@ -158,11 +162,19 @@ function detected(shown) {
   ].filter(([, value]) => value);
 }
 
+/** The accounts of a file by name, the first few where there are many. */
+function accountsOf(shown) {
+  const names = shown.account ? [shown.account] : shown.statements.map((one) => one.account);
+  const few = names.slice(0, MAX_NAMED).map(shortName).join(", ");
+  const count = names.length - MAX_NAMED;
+  return count > 0 ? t("detected.more", { few, count }) : few;
+}
+
 /** Counts as a sentence: what is always told first, then whatever else there is. */
 function inWords(counts) {
   const order = ["new", "duplicate", "transfer", "match", "instalments", "left-out"];
   const names = [...order, ...Object.keys(counts).filter((name) => !order.includes(name))];
-  const told = names.filter((name) => counts[name] > 0 || name === "new");
+  const told = names.filter((name) => counts[name] > 0 || (name === "new" && name in counts));
   return told
     .map((name) =>
       known(`count.${name}.one`) ? counted(`count.${name}`, counts[name] ?? 0) : `${counts[name]} ${name}`,
@@ -222,13 +234,7 @@ function said({ answers, skip, separate }) {
 // What is done
 
 async function record() {
-  const missing = unanswered(find("import-questions"));
-  if (missing !== null) {
-    tell(t("answer.needed"));
-    missing.setAttribute("aria-invalid", "true");
-    missing.focus();
-    return;
-  }
+  if (isUnanswered(find("import-questions"))) return;
   tell(t("committing"));
   const { chosen, book, preview: shown } = file;
   const answer = await commit(book.book, shown.import_id, said(file));

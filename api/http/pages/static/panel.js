@@ -6,7 +6,7 @@
 import { allTransactions, list, transactions } from "./api.js";
 import { el, fill, find } from "./dom.js";
 import { byAmount, negated, signOf, sums } from "./money.js";
-import { day, dayBriefly, money, month, shortName, t } from "./text.js";
+import { day, dayBriefly, money, month, shortName, spent, t } from "./text.js";
 
 const PAGE = 50;
 const MOST = 5_000;
@@ -108,13 +108,13 @@ export function openWorth(house, worth) {
 
 /** A payee's transactions in the span that the payees are told of. */
 export function openPayee(house, payee, span) {
-  return open(payee.payee || t("payees.nameless"), money(payee), async () => {
+  return open(payee.payee || t("payees.nameless"), spent(payee), async () => {
     const found = await payeeTransactions(house, payee.payee, span);
     const entries = found.items
       .map((item) => ({ item, amounts: sums(item.postings.filter(isCategory)) }))
       .map(({ item, amounts }) => ({ item, amounts: amounts.filter((one) => one.commodity === payee.commodity) }))
       .filter((entry) => entry.amounts.length);
-    return [table(entries), part(found, entries)];
+    return [table(entries, spent), part(found, entries)];
   });
 }
 
@@ -167,7 +167,7 @@ async function paged(house, query, entryOf) {
       const first = table(entries);
       body = first.querySelector("tbody");
       place.append(first);
-    } else body.append(...entries.map(tableRow));
+    } else body.append(...entries.map((entry) => tableRow(entry)));
     more.disabled = false;
     if (cursor === null) more.remove();
     else place.append(more);
@@ -177,7 +177,7 @@ async function paged(house, query, entryOf) {
   return place;
 }
 
-function table(entries) {
+function table(entries, told = money) {
   if (entries.length === 0) return el("p", { class: "under" }, t("panel.empty"));
   const heads = ["row.date", "row.what"].map((name) => el("th", { scope: "col" }, t(name)));
   return el(
@@ -185,11 +185,15 @@ function table(entries) {
     { class: "entries" },
     el("caption", { class: "unseen" }, t("panel.transactions")),
     el("thead", {}, el("tr", {}, heads, el("th", { scope: "col", class: "amount" }, t("row.amount")))),
-    el("tbody", {}, entries.map(tableRow)),
+    el(
+      "tbody",
+      {},
+      entries.map((entry) => tableRow(entry, told)),
+    ),
   );
 }
 
-function tableRow({ item, amounts, balance }) {
+function tableRow({ item, amounts, balance }, told = money) {
   const accounts = item.postings.map((posting) => shortName(posting.account));
   const under = [item.memo, [...new Set(accounts)].join(" · ")].filter(Boolean);
   return el(
@@ -206,7 +210,7 @@ function tableRow({ item, amounts, balance }) {
       "td",
       { class: "amount" },
       amounts.length
-        ? amounts.map((one) => el("span", { class: "sum" }, money(one)))
+        ? amounts.map((one) => el("span", { class: "sum" }, told(one)))
         : el("span", { class: "sum" }, t("transfer")),
       balance ? balance.map((one) => el("small", {}, money(one))) : null,
     ),

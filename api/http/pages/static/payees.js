@@ -7,7 +7,7 @@ import { addRule, applyRule, openAccount, together } from "./api.js";
 import { el, fill, find, goTo, show, tell } from "./dom.js";
 import { signOf } from "./money.js";
 import { isCategory, openPayee, payeeTransactions } from "./panel.js";
-import { UNCATEGORIZED, counted, money, percent, t, whole } from "./text.js";
+import { UNCATEGORIZED, counted, percent, spent, t, whole } from "./text.js";
 import { guarded } from "./trouble.js";
 
 const OFFERED = 10;
@@ -46,7 +46,7 @@ export function showPayees(house, refresh) {
 
 const plainName = (account) => account.replace(/^[^:]+:/, "");
 
-const spanOf = (house) => ({ from: `${house.worth[0].date.slice(0, 7)}-01`, to: house.worth.at(-1).date });
+const spanOf = (house) => ({ from: house.months[0].month, to: house.worth.at(-1).date });
 
 function payeeRow(house, payee, refresh) {
   const name = payee.payee || t("payees.nameless");
@@ -55,7 +55,7 @@ function payeeRow(house, payee, refresh) {
     "button",
     press,
     el("span", {}, el("span", { class: "who" }, name), el("small", {}, counted("payees.count", payee.count))),
-    el("span", { class: "amount" }, money(payee)),
+    el("span", { class: "amount" }, spent(payee)),
   );
   const row = el("li", { "data-payee": payee.payee, "data-uncategorized": payee.uncategorized }, button);
   if (payee.uncategorized > 0) row.append(categoryForm(house, payee, name, refresh));

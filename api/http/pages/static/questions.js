@@ -12,6 +12,7 @@ const ABOUT_ROWS = {
   gone: ["keep", "void"],
 };
 const CLOSED = new Set(["period_closed", "row_on_first_open_day"]);
+const MAX_ACCOUNTS_ASKED = 3;
 const OTHER = "other";
 const CURRENCIES = ["BRL", "USD", "EUR", "GBP", "CHF", "CAD", "AUD", "JPY", "ARS", "CLP", "MXN", "PLN", "SEK"];
 
@@ -22,22 +23,67 @@ const CURRENCIES = ["BRL", "USD", "EUR", "GBP", "CHF", "CAD", "AUD", "JPY", "ARS
 export function showQuestions(form, file, changed) {
   const { preview, answers } = file;
   const asked = preview.questions.map((question) => [keyOf(question), question]);
-  const make = (key, control) => {
-    if (form.querySelector(`[data-question="${key}"]`) === null) form.append(control(key));
+  const make = (key, control, place = form) => {
+    if (form.querySelector(`[data-question="${key}"]`) === null) place.append(control(key));
   };
-  if (file.rebase !== null && !preview.detected.currency) make("base", () => baseControl(file));
+  if (file.rebase !== null && toldCurrency(preview) === "") make("base", () => baseControl(file));
   if (preview.detected.sign) make("sign", () => signControl(preview.detected.sign, answers, changed));
-  for (const [key, question] of asked) make(key, () => controlOf(key, question, file, changed));
+  const ofAccounts = placeOfAccounts(form, asked);
+  for (const [key, question] of asked) {
+    const isOptional = question.answer === "accounts" && !question.needed;
+    make(key, () => controlOf(key, question, file, changed), isOptional ? ofAccounts : form);
+  }
   const rows = preview.rows;
   if (rows.some((row) => CLOSED.has(row.reason.code))) make("closed_rows", (key) => aboutRows(key, answers, changed));
   if (rows.some((row) => row.verdict === "gone")) make("gone", (key) => aboutRows(key, answers, changed));
   const open = new Set(asked.filter(([, question]) => question.needed).map(([key]) => key));
-  for (const control of form.children) control.toggleAttribute("data-needed", open.has(control.dataset.question));
+  for (const control of form.querySelectorAll("[data-question]")) {
+    const isNeeded = open.has(control.dataset.question);
+    control.toggleAttribute("data-needed", isNeeded);
+    control.querySelector("select, input").setAttribute("aria-required", String(isNeeded));
+  }
   show(form, form.children.length > 0);
 }
 
-/** The first control that must be answered and is not; null where nothing is in the way. */
-export const unanswered = (form) => form.querySelector("[data-needed] :is(select, input), [aria-invalid=true]");
+/** The currency that a file tells, empty where it tells none and the book's was taken for it. */
+export const toldCurrency = (preview) =>
+  preview.remarks.some((remark) => remark.code === "currency_assumed") ? "" : preview.detected.currency;
+
+/** Many accounts are asked about behind one line, as each has an answer already. */
+function placeOfAccounts(form, asked) {
+  const standing = form.querySelector("details");
+  const count = asked.filter(([, question]) => question.answer === "accounts").length;
+  if (standing !== null || count <= MAX_ACCOUNTS_ASKED) return standing ?? form;
+  const place = el("details", { class: "many" }, el("summary", {}, t("answer.accounts.many", { count })));
+  form.append(place);
+  return place;
+}
+
+/** Whether something stands in the way of recording; if so it says what is missing and goes there. */
+export function isUnanswered(form) {
+  const missing = form.querySelector("[data-needed] :is(select, input), [aria-invalid=true]");
+  if (missing === null) return false;
+  const control = missing.closest("[data-question]");
+  const id = `missing-${control.dataset.question}`;
+  if (missing.getAttribute("aria-invalid") !== "true") {
+    missing.setAttribute("aria-invalid", "true");
+    missing.setAttribute("aria-errormessage", id);
+    control.append(el("p", { class: "missing", id, role: "alert" }, t("answer.needed")));
+  }
+  missing.focus();
+  return true;
+}
+
+/** Forget what was wrong with an answer as soon as there is another. */
+export function prepareQuestions(form) {
+  const forget = (event) => {
+    event.target.removeAttribute("aria-invalid");
+    event.target.removeAttribute("aria-errormessage");
+    event.target.closest("[data-question]").querySelector(".missing")?.remove();
+  };
+  form.addEventListener("change", forget, { capture: true });
+  form.addEventListener("submit", (event) => event.preventDefault());
+}
 
 const keyOf = (question) =>
   question.answer === "accounts" ? `accounts-${question.params.statement}` : question.answer || question.code;

@@ -4,7 +4,7 @@
  */
 
 import { el, fill, find, show } from "./dom.js";
-import { day, money, say, shortName, t, whole } from "./text.js";
+import { UNCATEGORIZED, day, money, say, shortName, t, whole } from "./text.js";
 
 const PAGE = 200;
 /** Rows drawn at once: a browser draws these at once, and a person reads fewer. */
@@ -76,7 +76,7 @@ function drawRows() {
 function tableRow(row) {
   const notes = [
     row.instalment ? t("instalment", row.instalment) : null,
-    row.category ? shortName(row.category) : null,
+    row.category && !UNCATEGORIZED.test(row.category) ? shortName(row.category) : null,
   ].filter(Boolean);
   const may = row.verdict === "new" || JOINED.has(row.verdict) || file.skip.has(row.row) || file.separate.has(row.row);
   const own = JOINED.has(row.verdict) || file.separate.has(row.row);

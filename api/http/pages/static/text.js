@@ -85,13 +85,17 @@ export function money({ amount, commodity }, isSigned = false) {
   return (sign < 0 ? "−" : isSigned && sign > 0 ? "+" : "") + shown;
 }
 
+/** What was spent, as a plain amount; what came in instead, with a plus. */
+export const spent = ({ amount, commodity }) =>
+  signOf(amount) < 0 ? money({ amount: negated(amount), commodity }, true) : money({ amount, commodity });
+
 /** A rounded amount for an axis. */
 export function brief(value, commodity) {
   const style = /^[A-Z]{3}$/.test(commodity) ? { style: "currency", currency: commodity } : {};
   const format = new Intl.NumberFormat(language, {
     ...style,
     notation: "compact",
-    maximumFractionDigits: 1,
+    maximumFractionDigits: Math.abs(value) < 1 ? 2 : 1,
     minimumFractionDigits: 0,
   });
   return format.format(value).replace("-", "−");
