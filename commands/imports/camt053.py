@@ -149,7 +149,7 @@ class _Document:
         return Rejected("camt_not_well_formed", line=self._parser.CurrentLineNumber)
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        name = tag.rpartition(":")[2]
+        name = tag.rpartition(":")[2] if ":" in tag else tag
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise self._not_well_formed()

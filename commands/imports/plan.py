@@ -135,6 +135,7 @@ class BookFacts:
     person's word was counted back to, their day and the day of the word.
     """
     budgets: Mapping[BudgetId, Budget]
+    formats: frozenset[str]
 
     @classmethod
     def of(cls, book: Book) -> BookFacts:
@@ -154,6 +155,7 @@ class BookFacts:
             frozenset(ledger.unopened),
             {place: (on, through) for place, (_, on, through) in ledger.told.items()},
             dict(book.budgets.standing),
+            frozenset([ledger.import_formats.get(number, "") for number in ledger.imports.values()]),
         )
 
     def unit(self, code: str) -> Commodity | None:

@@ -45,7 +45,7 @@ from domain.ledger import (
 from domain.money import Amount, commodity
 from domain.words import words
 from projections.chart import BookChart
-from projections.readmodel import NEVER
+from projections.readmodel import NEVER, in_chunks
 from projections.register.tables import NAME, VERSION, chart, entries, lines, months
 
 MAX_PAGE = 500
@@ -56,6 +56,10 @@ MAX_SEARCH_WORDS = 16
 
 MAX_CURSOR_CHARS = 400
 """No cursor made here is longer; what is longer is not read."""
+
+
+MAX_KEYS_A_QUERY = 400
+"""Entries that one query looks for by day and version: both stand in it, besides the accounts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,19 +166,17 @@ def opened_against(
     if places is None:
         return set()
     wanted = {number: account for account in accounts for number in places.numbers_of(account)}
-    told, own = lines.alias(), lines.alias()
-    same = [told.c[name] == own.c[name] for name in ("book_number", "date", "version")]
-    both = (
-        select(own.c.account)
-        .join(told, and_(*same))
-        .where(
-            *standing(told, places.number, (FIRST_DAY, LAST_DAY), known),
-            told.c.account.in_(places.numbers_of(equity)),
-            own.c.account.in_(sorted(wanted)),
+    told = [*standing(lines, places.number, (FIRST_DAY, LAST_DAY), known)]
+    keys = select(lines.c.date, lines.c.version).where(*told, lines.c.account.in_(places.numbers_of(equity)))
+    opened: set[AccountId] = set()
+    # In two steps: who is told against equity is looked for among its few lines, not among all of an account's.
+    for chunk in in_chunks(connection.execute(keys).all(), MAX_KEYS_A_QUERY):
+        days, versions = {day for day, _ in chunk}, [version for _, version in chunk]
+        posted = select(lines.c.account).where(
+            *told, lines.c.account.in_(sorted(wanted)), lines.c.date.in_(sorted(days)), lines.c.version.in_(versions)
         )
-        .distinct()
-    )
-    return {wanted[number] for number in connection.scalars(both)}
+        opened.update(wanted[number] for number in connection.scalars(posted.distinct()))
+    return opened
 
 
 _Key = tuple[date, int]

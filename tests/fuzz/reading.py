@@ -12,13 +12,15 @@ import time
 import traceback
 import tracemalloc
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 from commands.imports.formats import FORMATS
-from commands.imports.reading import NO_HINTS, SNIFFED_BYTES, Format, Hints
+from commands.imports.reading import NO_HINTS, SNIFFED_BYTES, Format, Hints, StatementRow, Statements
 from domain.errors import Rejected
+from domain.ledger.vocabulary import check_calendar
+from domain.private import check_text
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 PARSERS: Mapping[str, Format] = {form.name: form for form in FORMATS}
@@ -57,10 +59,31 @@ def max_memory(size: int) -> int:
 
 
 def read(parser: Format, raw: bytes) -> None:
-    """Read or be refused; whatever else a parser raises is a finding."""
+    """Read or be refused; whatever else a parser raises is a finding, and a reading that no ledger could take."""
     parser.fits(raw[:SNIFFED_BYTES], "file")
     with contextlib.suppress(Rejected):
-        parser.read(raw, hints_of(raw))
+        reading = parser.read(raw, hints_of(raw))
+        if isinstance(reading, Statements):
+            check_rows([row for statement in reading.statements for row in statement.rows])
+
+
+def check_rows(rows: Sequence[StatementRow]) -> None:
+    """Every row of the file is there once, with a day and an amount or the reason why it is left out; its words and its
+    day are what a transaction may have.
+    """
+    numbers = sorted(row.row for row in rows)
+    if numbers and (len(set(numbers)) < len(numbers) or numbers[0] < 1):
+        raise ValueError(f"rows are numbered {numbers[:20]}")
+    for row in rows:
+        if row.left_out is None and (row.date is None or row.amount is None):
+            raise ValueError(f"row {row.row} has neither a day and an amount nor a reason")
+        try:
+            check_text("payee", row.payee)
+            check_text("memo", row.memo)
+            if row.date is not None:
+                check_calendar(row.date)
+        except Rejected as refusal:
+            raise ValueError(f"row {row.row} could not be recorded: {refusal}") from refusal
 
 
 def samples_of(name: str) -> list[bytes]:

@@ -16,7 +16,11 @@ from commands.imports.journals.amounts import ROUNDING, Amounts
 from commands.imports.plan import BookFacts, Desk, Told
 from commands.imports.reading import JournalEntry, JournalPosting
 from domain.ledger import Posting, TransactionId
+from domain.ledger.joining import MAX_JOINED
 from domain.money import Amount
+
+MAX_BACKS_TRIED = 4
+"""How often an entry may have come back to old figures and be known by them, though what it was first is undone."""
 
 MAX_EQUALS_TRIED = 8
 """Equal entries of one day among which a standing one is looked for."""
@@ -41,8 +45,12 @@ class Keyed:
         return f"{self.entry.payee} {self.entry.memo}".strip()
 
 
-def keyed_entries(entries: Sequence[JournalEntry], amounts: Amounts, desk: Desk) -> tuple[list[Keyed], Counter[str]]:
-    """Every entry with who holds it; and how many have each key."""
+def keyed_entries(
+    entries: Sequence[JournalEntry], amounts: Amounts, desk: Desk, is_first: bool
+) -> tuple[list[Keyed], Counter[str]]:
+    """Every entry with who holds it; and how many have each key. `is_first`: no other version of the file can have told
+    them.
+    """
     equals: Counter[str] = Counter()
     keyed: list[Keyed] = []
     for entry in entries:
@@ -50,7 +58,8 @@ def keyed_entries(entries: Sequence[JournalEntry], amounts: Amounts, desk: Desk)
         equals[key] += 1
         nth = equals[key]
         keyed.append(Keyed(entry, amounts.postings(entry), key, nth, desk.fingerprint(f"{key}|{nth}")))
-    return _held(keyed, desk), equals
+    keyed = _held(keyed, desk)
+    return keyed if is_first else _held_again(keyed, desk), equals
 
 
 def set_apart(keyed: list[Keyed], equals: Counter[str], met: Mapping[TransactionId, Told], desk: Desk) -> list[Keyed]:
@@ -83,7 +92,9 @@ def set_apart(keyed: list[Keyed], equals: Counter[str], met: Mapping[Transaction
 
 def is_last_said(row: Keyed, told: Told, fingerprint: Callable[[str], str]) -> bool:
     """Whether the row is the very one that last took the transaction's place."""
-    return told.said is not None and told.said in (row.fingerprint, said_again(row, told.place or 0, fingerprint))
+    if told.said is None or told.said == row.fingerprint:
+        return told.said is not None
+    return any(told.said == said_again(row, place, fingerprint) for place in range(MAX_JOINED))
 
 
 def said_again(row: Keyed, place: int, fingerprint: Callable[[str], str]) -> str:
@@ -132,6 +143,16 @@ def entry_key(entry: JournalEntry) -> str:
 def _held(keyed: list[Keyed], desk: Desk) -> list[Keyed]:
     taken = desk.taken([row.fingerprint for row in keyed]) if keyed else {}
     return [replace(row, holder=taken.get(row.fingerprint)) for row in keyed] if taken else keyed
+
+
+def _held_again(keyed: list[Keyed], desk: Desk) -> list[Keyed]:
+    """The rows that nobody holds but a transaction that came back to them."""
+    probes: dict[str, int] = {}
+    for number, row in enumerate(keyed):
+        if row.holder is None:
+            probes.update({said_again(row, place, desk.fingerprint): number for place in range(MAX_BACKS_TRIED)})
+    held = {probes[fingerprint]: holder for fingerprint, holder in desk.taken(probes).items()} if probes else {}
+    return [replace(row, holder=held[number]) if number in held else row for number, row in enumerate(keyed)]
 
 
 def _posting_key(posting: JournalPosting) -> str:

@@ -185,7 +185,8 @@ class _Draft:
 
     def _take_entries(self) -> Callable[[], int]:
         """Find a verdict for every entry, and for those that are gone; the answer numbers further rows."""
-        keyed, equals = keyed_entries(self.read.entries, self.amounts, self.desk)
+        is_first = self.form not in self.facts.formats
+        keyed, equals = keyed_entries(self.read.entries, self.amounts, self.desk, is_first)
         held = {TransactionId(row.holder) for row in keyed if row.holder}
         if held:
             self.earlier = self.desk.earlier(held, self.form)

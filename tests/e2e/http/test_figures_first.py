@@ -1,4 +1,4 @@
-"""The figures of the first five minutes over HTTP: payees, what is promised, and what an account held before its file."""
+"""The first five minutes over HTTP: payees, what is promised, and what an account held before its file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ from tests.e2e.http.conftest import Home, problem
 
 def told(home: Home, *commands: BookCommand) -> int:
     """What no door tells by itself, as an import does: one atomic unit; the book's version after it."""
-    asked = Asked("local", *[home.doors.parts.ids.new()] * 3)
+    command_id = home.doors.parts.ids.new()
+    asked = Asked("local", command_id, command_id, command_id)
     return home.doors.parts.bus.submit(BookId(home.id), commands, asked).result().version
 
 

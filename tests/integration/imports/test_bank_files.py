@@ -98,7 +98,7 @@ def test_what_is_no_file_of_ours_is_refused_by_name(home: Desk) -> None:
     assert refused(home, b"") == "import_empty"
     assert refused(home, b" \n") == "import_empty"
     assert refused(home, b"hello", "letter.txt") == "format_not_found"
-    assert refused(home, b"\x89PNG\r\n\x1a\n\0\0", "picture.ofx") == "import_not_text"
+    assert refused(home, b"\x89PNG\r\n\x1a\n\0\0", "picture.ofx") == "file_is_picture"
     assert refused(home, b"<" * (64 * 1024 * 1024 + 1)) == "import_too_large"
     assert refused(home, ofx(("05", "-1.00", "a")).replace(b"USD", b"XQQ")) == "commodity_unknown"
 

@@ -241,7 +241,7 @@ def test_an_entry_that_was_changed_here_too_is_left_to_the_person(tmp_path: Path
     with desk(tmp_path) as home:
         bring(home, LEDGER)
         bread, postings = standing(home, -400)
-        home.do(AmendTransaction(bread, date(2020, 2, 1), (postings[0], replaced(home, postings[1])), "Bakery"))
+        home.do(AmendTransaction(bread, date(2020, 2, 1), (postings[0], replaced(home, postings[1])), "Bakery", "bread"))
         assert bring(home, LEDGER).counts["duplicate"] == 3
         second = seen(home, LEDGER.replace("4.00", "4.40"))
         assert verdicts(second)[0] == ("left-out", "entry_changed_here_too")

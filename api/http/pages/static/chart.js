@@ -8,6 +8,7 @@ import { brief, day, money, month, monthBriefly } from "./text.js";
 
 const MARGIN = { top: 18, right: 6, bottom: 26, left: 6 };
 const NARROW = 520;
+const FEW = 6;
 const ROUND_STEPS = [1, 2, 2.5, 5, 10];
 const GRID_LINES = 4;
 
@@ -77,7 +78,7 @@ export function lineChart(place, width, items, { title, told, open }) {
   if (bottom === 0)
     drawing.append(svg("path", { class: "area", d: `M${x(0)},${floor}L${points.join("L")}L${x(last)},${floor}Z` }));
   drawing.append(svg("path", { class: "line", d: `M${points.join("L")}` }));
-  const every = width < NARROW ? 3 : 1;
+  const every = width < NARROW && items.length > FEW ? 3 : 1;
   items.forEach((item, n) => {
     if ((last - n) % every === 0)
       drawing.append(svg("text", { class: "tick", x: x(n), y: height - 6 }, monthBriefly(item.date)));
@@ -118,6 +119,7 @@ export function barChart(place, width, months, { title, told, commodity, chosen,
   const bar = Math.min(16, slot * 0.34);
   const y = (value) => height - MARGIN.bottom - ((height - MARGIN.top - MARGIN.bottom) * (value - low)) / (high - low);
   gridOf(drawing, isNothing ? [0] : grid(low, high), y, width, commodity);
+  const at = months.findIndex((one) => one.month === chosen);
   months.forEach((one, n) => {
     const middle = label + slot * (n + 0.5);
     const isChosen = one.month === chosen;
@@ -145,7 +147,7 @@ export function barChart(place, width, months, { title, told, commodity, chosen,
       if (from !== to) group.append(svg("rect", { class: `bar ${side}`, ...box }));
       group.append(svg("rect", { ...reach, onclick: () => open(one.month, side) }, name));
     }
-    const isTold = width >= NARROW || (months.length - 1 - n) % 3 === 0 || isChosen;
+    const isTold = width >= NARROW || (n - at) % 3 === 0;
     if (isTold) group.append(svg("text", { class: "tick", x: middle, y: height - 6 }, monthBriefly(one.month)));
     drawing.append(group);
   });

@@ -1,6 +1,6 @@
 /**
  * Figures: the household at a glance. Net worth, the months, the accounts and the files, each of them a way to what it
- * is made of. All of one showing is asked for at once and at the same version.
+ * is made of. All of one showing is asked for at once, and holds what the last command recorded.
  */
 
 import { answer, list } from "./api.js";
@@ -9,7 +9,7 @@ import { el, fill, fillNotes, find, show } from "./dom.js";
 import { minus, negated, signOf, sum, sums } from "./money.js";
 import { isOwn, openAccount, openMonth, openWorth } from "./panel.js";
 import { showPayees } from "./payees.js";
-import { capital, counted, day, money, month, shortName, t } from "./text.js";
+import { capital, counted, day, moment, money, month, shortName, t } from "./text.js";
 
 /** What is shown: the book, the version asked for, and the figures as they came. */
 let house = null;
@@ -220,7 +220,7 @@ function showImports() {
     const file = one.file_name || one.format;
     const told = [
       one.account === null ? null : shortName(one.account),
-      counted("imports.of", one.recorded, { date: day(one.recorded_at) }),
+      counted("imports.of", one.recorded, { date: moment(one.recorded_at) }),
     ];
     const undo = el(
       "button",

@@ -6,7 +6,7 @@
 import { allTransactions, list, transactions } from "./api.js";
 import { el, fill, find } from "./dom.js";
 import { byAmount, negated, signOf, sums } from "./money.js";
-import { day, dayBriefly, money, month, shortName, spent, t } from "./text.js";
+import { OPENING, day, dayBriefly, money, month, shortName, spent, t } from "./text.js";
 
 const PAGE = 50;
 const MOST = 5_000;
@@ -195,6 +195,8 @@ function table(entries, told = money) {
 
 function tableRow({ item, amounts, balance }, told = money) {
   const accounts = item.postings.map((posting) => shortName(posting.account));
+  const isOpening = item.postings.some((posting) => posting.account === OPENING);
+  const who = item.payee || t(isOpening ? "opening-balance" : "payees.nameless");
   const under = [item.memo, [...new Set(accounts)].join(" · ")].filter(Boolean);
   return el(
     "tr",
@@ -203,7 +205,7 @@ function tableRow({ item, amounts, balance }, told = money) {
     el(
       "td",
       {},
-      el("span", { class: "who" }, item.payee || t("payees.nameless")),
+      el("span", { class: "who" }, who),
       under.map((text) => el("small", {}, text)),
     ),
     el(

@@ -120,11 +120,14 @@ const dayFormat = utc({ day: "numeric", month: "short", year: "numeric" });
 const briefDay = utc({ day: "2-digit", month: "2-digit", year: "2-digit" });
 const monthFormat = utc({ month: "long", year: "numeric" });
 const shortMonth = utc({ month: "short" });
+const localDay = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", year: "numeric" });
 const dateOf = (iso) => new Date(`${iso.slice(0, 10)}T00:00:00Z`);
 
 export const day = (iso) => dayFormat.format(dateOf(iso));
 export const dayBriefly = (iso) => briefDay.format(dateOf(iso));
 export const month = (iso) => monthFormat.format(dateOf(iso));
+/** The day of an instant where the reader is. */
+export const moment = (iso) => localDay.format(new Date(iso));
 export const monthBriefly = (iso) => shortMonth.format(dateOf(iso)).replace(".", "");
 export const span = (first, last) => dayFormat.formatRange(dateOf(first), dateOf(last));
 
@@ -133,8 +136,14 @@ export const capital = (text) => text.charAt(0).toLocaleUpperCase(language) + te
 // Names
 
 /** An account's name without its kind: `Expenses:Food:Market` is Food:Market. */
-export const shortName = (account) =>
-  UNCATEGORIZED.test(account) ? t("uncategorized") : account.replace(/^[^:]+:/, "").replaceAll(":", " › ");
+export function shortName(account) {
+  if (UNCATEGORIZED.test(account)) return t("uncategorized");
+  if (account === OPENING) return t("opening-balance");
+  return account.replace(/^[^:]+:/, "").replaceAll(":", " › ");
+}
+
+/** What an account held before its first row comes from here. */
+export const OPENING = "Equity:Opening-Balances";
 
 /** The categories of what nobody has said a word about. */
 export const UNCATEGORIZED = /^(Income|Expenses):Uncategorized$/;
