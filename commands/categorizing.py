@@ -31,7 +31,7 @@ from commands.ports import (
 )
 from domain.book import Book, BookId, decide, evolve
 from domain.errors import Rejected
-from domain.ledger import UNCATEGORIZED, Account, AccountId, CategorizeTransaction, Kind, Posting, RuleId, TransactionId
+from domain.ledger import UNCATEGORIZED, Account, AccountId, CategorizeTransaction, Kind, RuleId, TransactionId
 from domain.money import parse_amount
 from domain.rules import Direction, Movement, Rule, SetRule, first_fit, prepared, standing_rule
 
@@ -141,6 +141,8 @@ class _Sight:
     rules: tuple[Rule, ...]
     accounts: Mapping[AccountId, Account]
     uncategorized: frozenset[AccountId]
+    own: frozenset[AccountId]
+    """The accounts whose movements a bank tells."""
     closed_through: date | None
 
     @classmethod
@@ -150,6 +152,7 @@ class _Sight:
             tuple(state.rules.standing.values()),
             dict(ledger.accounts),
             frozenset([ledger.names[name] for name in UNCATEGORIZED if name in ledger.names]),
+            frozenset([a.id for a in ledger.accounts.values() if a.kind in (Kind.ASSETS, Kind.LIABILITIES)]),
             ledger.closed_through,
         )
 
@@ -169,8 +172,10 @@ class _Sight:
         """
         if len(entry.postings) != 2 or (self.closed_through is not None and entry.date <= self.closed_through):
             return None
-        own, category = sorted(entry.postings, key=self._is_category)
-        if category.account not in self.uncategorized or not self._is_own(own):
+        own, category = entry.postings
+        if own.account in self.uncategorized:
+            own, category = category, own
+        if category.account not in self.uncategorized or own.account not in self.own:
             return None
         if any(posting.cost is not None or posting.price is not None for posting in entry.postings):
             return None
@@ -186,14 +191,6 @@ class _Sight:
         seen = fitting.movement
         entry = StandingEntry(fitting.transaction, day, named, seen.payee, seen.memo)
         return self.seen(entry) == (seen, fitting.category)
-
-    def _is_category(self, posting: Posting) -> bool:
-        known = self.accounts.get(posting.account)  # none for one that was opened since
-        return known is not None and known.kind.is_category
-
-    def _is_own(self, posting: Posting) -> bool:
-        known = self.accounts.get(posting.account)
-        return known is not None and known.kind in (Kind.ASSETS, Kind.LIABILITIES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import date
 from domain.errors import Rejected
 from domain.ledger.accounts import known_account
 from domain.ledger.state import Ledger
-from domain.ledger.transactions import check_accounts_open, standing_transaction
+from domain.ledger.transactions import check_accounts_open, check_turnover, standing_transaction
 from domain.ledger.vocabulary import AccountId, Posting, RuleId, TransactionId
 from domain.private import check_id
 
@@ -63,6 +63,7 @@ def decide_categorizing(ledger: Ledger, command: CategorizeTransaction) -> list[
     moved = Posting(category.id, was[place].amount, was[place].cost, was[place].price)
     becomes = (*was[:place], moved, *was[place + 1 :])
     check_accounts_open(ledger, was, becomes)
+    check_turnover(ledger, becomes)
     return [TransactionCategorized(command.transaction, day, was, becomes, command.rule)]
 
 

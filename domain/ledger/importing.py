@@ -15,7 +15,12 @@ from domain.errors import Rejected
 from domain.ledger.accounts import known_account
 from domain.ledger.joining import TransactionJoined, TransactionParted, parted, stood_alone
 from domain.ledger.state import Entry, Joined, Ledger
-from domain.ledger.transactions import TransactionRecorded, TransactionVoided, standing_transaction
+from domain.ledger.transactions import (
+    TransactionRecorded,
+    TransactionVoided,
+    check_turnover,
+    standing_transaction,
+)
 from domain.ledger.vocabulary import AccountId, ImportId, Posting, TransactionId
 from domain.private import check_id, check_text, private
 
@@ -191,6 +196,8 @@ def _undo_import(ledger: Ledger, import_id: ImportId) -> list[ImportingEvent]:
         becomes[transaction] = list(ends.values())
         voided += 1
     _check_undoable(ledger, import_id, becomes)
+    put = [e.postings for e in events if isinstance(e, TransactionParted | TransactionRecorded | TransactionJoined)]
+    check_turnover(ledger, *put)
     return [*events, ImportUndone(import_id, voided)]
 
 
@@ -216,19 +223,20 @@ def _check_undoable(ledger: Ledger, import_id: ImportId, becomes: dict[Transacti
     """Refuse what would change a closed period, an asserted balance, or what a closed account holds."""
     closed_through = ledger.closed_through
     on_closed: Counter[tuple[AccountId, str]] = Counter()
-    reconciled: list[TransactionId] = []
+    touched: dict[TransactionId, set[tuple[AccountId, str, int, int]]] = {}
     for transaction, entries in becomes.items():
         if closed_through is not None and any(day <= closed_through for day, _ in entries):
             raise Rejected("import_in_closed_period", import_id=import_id, closed_through=closed_through)
         day, postings, _ = standing_transaction(ledger, transaction)
         moved = [(day, posting, -1) for posting in postings]
         moved += [(on, posting, 1) for on, put in entries for posting in put]
-        if _changes_asserted(ledger, moved, but=import_id):
-            reconciled.append(transaction)
+        touched[transaction] = _changed_assertions(ledger, moved, but=import_id)
         for _, posting, sign in moved:
             account = ledger.accounts[posting.account]
             if account.closed_on is not None and not account.kind.is_category:
                 on_closed[account.id, posting.amount.commodity.code] += sign * posting.amount.minor
+    binding = _that_hold(ledger, set().union(*touched.values()))
+    reconciled = [transaction for transaction, changed in touched.items() if changed & binding]
     if reconciled:
         raise Rejected(
             "import_reconciled",
@@ -243,12 +251,43 @@ def _check_undoable(ledger: Ledger, import_id: ImportId, becomes: dict[Transacti
             raise Rejected("account_closed", account=account.name, on=account.closed_on)
 
 
-def _changes_asserted(ledger: Ledger, moved: list[tuple[date, Posting, int]], but: ImportId) -> bool:
-    """Whether moves change a balance that was asserted, leaving out what the import `but` asserted."""
-    changes: Counter[tuple[AccountId, str, int]] = Counter()
+def _changed_assertions(
+    ledger: Ledger, moved: list[tuple[date, Posting, int]], but: ImportId
+) -> set[tuple[AccountId, str, int, int]]:
+    """The assertions that moves change, leaving out what the import `but` asserted: account, commodity code, day as an
+    ordinal, minor units.
+    """
+    changes: Counter[tuple[AccountId, str, int, int]] = Counter()
     for day, posting, sign in moved:
         account, code = ledger.canonical(posting.account), posting.amount.commodity.code
-        for until, _, told_by in ledger.asserted.get((account, code), ()):
+        for until, minor, told_by in ledger.asserted.get((account, code), ()):
             if day.toordinal() <= until and told_by != but:
-                changes[account, code, until] += sign * posting.amount.minor
-    return any(changes.values())
+                changes[account, code, until, minor] += sign * posting.amount.minor
+    return {assertion for assertion, minor in changes.items() if minor}
+
+
+def _that_hold(
+    ledger: Ledger, assertions: set[tuple[AccountId, str, int, int]]
+) -> set[tuple[AccountId, str, int, int]]:
+    """The assertions that are true now, in one reading of what stands. An entry recorded behind an assertion makes it
+    false: then it confirms nothing, and taking that entry back only makes it true again.
+    """
+    if not assertions:
+        return set()
+    days: dict[tuple[int, int], set[int]] = {}
+    later: Counter[tuple[int, int, int]] = Counter()
+    for account, code, until, _ in assertions:
+        for number in ledger.numbers_of(account):
+            days.setdefault((number, ledger.code_numbers[code]), set()).add(until)
+    for ordinal, moves in ledger.moves_after(min(until for *_, until, _ in assertions)):
+        for number, unit, minor in moves:
+            for until in days.get((number, unit), ()):
+                if until < ordinal:
+                    later[number, unit, until] += minor
+    found: set[tuple[AccountId, str, int, int]] = set()
+    for account, code, until, stated in assertions:
+        unit = ledger.code_numbers[code]
+        after = sum(later[number, unit, until] for number in ledger.numbers_of(account))
+        if ledger.holdings.get((account, code), 0) - after == stated:
+            found.add((account, code, until, stated))
+    return found

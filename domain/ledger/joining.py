@@ -22,6 +22,7 @@ from domain.ledger.transactions import (
     changed_assertions,
     check_accounts_open,
     check_not_reconciled,
+    check_turnover,
     checked_record,
     standing_transaction,
 )
@@ -112,6 +113,7 @@ def decide_joining(
         raise Rejected("transaction_not_joinable", transaction=command.transaction)
     _check_opened(ledger, becomes)
     check_accounts_open(ledger, was, becomes[1])
+    check_turnover(ledger, becomes[1])
     withdrawn: list[AssertionWithdrawn] = []
     if command.how.takes_its_place:
         withdrawn = _contradicted(ledger, command.transaction, (day, was), becomes)
@@ -185,6 +187,7 @@ def forgotten(ledger: Ledger, transaction: TransactionId) -> list[TransactionPar
     if not rows:
         return []
     day, postings, _ = standing_transaction(ledger, transaction)
+    check_turnover(ledger, *[postings for _ in rows])
     return [TransactionParted(transaction, day, postings, day, postings, row.own) for row in rows]
 
 

@@ -301,24 +301,31 @@ def _checked(
     declared = undeclared(ledger, _codes_of(postings))
     exact = tuple([_exact(ledger, day, posting) for posting in postings])
     residue: dict[str, int] = {}
-    moved: dict[str, int] = {}
     for posting in exact:
         weight = posting.weight
         code = weight.commodity.code
         residue[code] = residue.get(code, 0) + weight.minor
-        for amount in (posting.amount, posting.cost.total if posting.cost is not None else None):
-            if amount is not None:
-                moved[amount.commodity.code] = moved.get(amount.commodity.code, 0) + abs(amount.minor)
     unbalanced = {code: minor for code, minor in residue.items() if minor}
     if unbalanced:
         raise Rejected(
             "transaction_unbalanced",
             residue=[Amount(minor, unit_of(ledger, code)) for code, minor in unbalanced.items()],
         )
+    check_turnover(ledger, exact)
+    return declared, exact
+
+
+def check_turnover(ledger: Ledger, *put: tuple[Posting, ...]) -> None:
+    """Refuse what would move more than a book can: all postings that are put, also where they only stay or return."""
+    moved: dict[str, int] = {}
+    for postings in put:
+        for posting in postings:
+            for amount in (posting.amount, posting.cost.total if posting.cost is not None else None):
+                if amount is not None:
+                    moved[amount.commodity.code] = moved.get(amount.commodity.code, 0) + abs(amount.minor)
     for code, minor in moved.items():
         if ledger.turnover.get(code, 0) + minor > MAX_TURNOVER_MINOR:
             raise Rejected("turnover_out_of_range", commodity=code, limit_minor=MAX_TURNOVER_MINOR)
-    return declared, exact
 
 
 def _codes_of(postings: tuple[Posting, ...]) -> list[str]:

@@ -17,6 +17,7 @@ from domain.recorded import Recorded
 from projections.chart import Numbers
 from projections.reading import Reading, forget, read
 from projections.readmodel import NEVER, CText, Value, add_in_bulk, copy_in_bulk, in_chunks
+from projections.register.payees import likeness
 from projections.register.tables import chart, entries, instalments, lines, months
 from projections.register.words import words_column
 
@@ -84,6 +85,7 @@ def purge(connection: Connection, book: BookId) -> None:
     chart.purge(connection, book, (entries, instalments, lines, months))
     # What is remembered may be of any book; to forget all of it costs a few milliseconds.
     words_column.cache_clear()
+    likeness.cache_clear()
     forget()
 
 

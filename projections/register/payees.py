@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 import orjson
 from sqlalchemy import Connection, select
@@ -20,6 +21,9 @@ from domain.money import Amount, commodity
 from domain.words import words
 from projections.register.asking import standing
 from projections.register.tables import chart, entries
+
+REMEMBERED_PAYEES = 16_384
+"""Spellings whose likeness is kept: a household's of some years, in about 3 MB. A purge lets go of them."""
 
 _DIGIT = re.compile(r"\d")
 _PART = re.compile(r"\b(?:parcela|parc|instal?lment)\.?\s*\d{1,3}\s*(?:/|de|of)\s*\d{1,3}\b", re.IGNORECASE)
@@ -118,6 +122,7 @@ def _grouped(spelled: dict[tuple[str, str, int], list[int]]) -> list[Payee]:
     return sorted(found, key=lambda line: (line.amount.commodity.code, -line.amount.minor, line.payee))
 
 
+@lru_cache(maxsize=REMEMBERED_PAYEES)
 def likeness(payee: str) -> str:
     """What payees have in common that are the same for a person: the words, without a day or an instalment."""
     name = payee

@@ -73,17 +73,41 @@ def first_amounts(log: Iterable[sqlite3.Row], book: str) -> Counter[str]:
 
 
 def unbalanced(log: Iterable[sqlite3.Row]) -> list[str]:
-    """Transactions whose weights do not sum to zero in every commodity."""
+    """Transactions whose weights do not sum to zero in every commodity: what stands, what stood, what a row told."""
     faults = []
     for event in log:
-        postings = json.loads(event["data"]).get("postings", [])
-        sums: Counter[str] = Counter()
-        for posting in postings:
-            weight = posting.get("cost") or posting.get("price")
-            amount, code = (
-                (weight["total"], weight["commodity"]) if weight else (posting["amount"], posting["commodity"])
-            )
-            sums[code] += Decimal(amount)  # type: ignore[assignment]  # exact decimals, counted
-        if any(sums.values()):
-            faults.append(f"version {event['version']} of {event['stream']} leaves {dict(sums)}")
+        data = json.loads(event["data"])
+        for told in ("postings", "was_postings", "own_postings"):
+            sums: Counter[str] = Counter()
+            for posting in data.get(told) or []:
+                weight = posting.get("cost") or posting.get("price")
+                amount, code = (
+                    (weight["total"], weight["commodity"]) if weight else (posting["amount"], posting["commodity"])
+                )
+                sums[code] += Decimal(amount)  # type: ignore[assignment]  # exact decimals, counted
+            if any(sums.values()):
+                faults.append(f"version {event['version']} of {event['stream']} leaves {dict(sums)} in {told}")
+    return faults
+
+
+CHANGES = ("recorded", "amended", "voided", "joined", "parted", "categorized")
+
+
+def wrongly_taken_back(log: Iterable[sqlite3.Row]) -> list[str]:
+    """Events that reverse something else of a transaction than what the events before it left standing."""
+    faults = []
+    standing: dict[tuple[str, str], tuple[str, object]] = {}
+    for event in log:
+        kind = event["type"].removeprefix("ledger.transaction-").partition(".")[0]
+        if kind not in CHANGES or not event["type"].startswith("ledger.transaction-"):
+            continue
+        data = json.loads(event["data"])
+        which = (event["stream"], data["transaction"])
+        stood = standing.pop(which, None)
+        # What is categorized stays on its day, and names it once.
+        was = None if kind == "recorded" else (data.get("was_date", data.get("date")), data.get("was_postings", []))
+        if was != stood:
+            faults.append(f"version {event['version']} of {event['stream']} reverses {was} where {stood} stood")
+        if kind != "voided":
+            standing[which] = (data["date"], data.get("postings", []))
     return faults

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.checker import faults_of_chain, first_amounts, read_log, unbalanced
+from tests.chaos.checker import faults_of_chain, first_amounts, read_log, unbalanced, wrongly_taken_back
 
 KILLS = 20
 CLIENTS = 6
@@ -153,6 +153,7 @@ def test_kill_9_under_load_loses_nothing_and_applies_nothing_twice(tmp_path: Pat
     log = read_log(data_dir / "events.db")
     assert faults_of_chain(log) == []
     assert unbalanced(log) == []
+    assert wrongly_taken_back(log) == []
     recorded = first_amounts(log, book)
     sent = {f"{number // 100}.{number % 100:02d}" for number in history.acknowledged}
     assert {amount for amount, times in recorded.items() if times != 1} == set(), "applied more than once"

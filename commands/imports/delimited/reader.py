@@ -150,6 +150,7 @@ class _Reading:
         roles = self._roles = table.roles
         self._words = _Words()
         self._groups: dict[tuple[str, str], _Group] = {}
+        self._odd_widths: dict[int, Reason] = {}
         self._number = 0
         self._date_at, self._payee_at, self._memo_at = roles["date"], roles.get("payee", ()), roles.get("memo", ())
         self._balance_at, self._currency_at, self._part_at = self._at("balance"), self._at("currency"), self._at("part")
@@ -271,8 +272,11 @@ class _Reading:
 
     def _of_other_width(self, cells: list[str]) -> StatementRow:
         """A row with more or fewer columns than there are names: which is which is not certain."""
-        reason = Reason("row_columns_differ", {"count": len(cells), "expected": self._table.width})
-        words = clean(" ".join(filter(None, cells)))[:MAX_ODD_CHARS]
+        reason = self._odd_widths.get(len(cells))
+        if reason is None:
+            params = {"count": len(cells), "expected": self._table.width}
+            reason = self._odd_widths[len(cells)] = Reason("row_columns_differ", params)
+        words = self._words[" ".join(filter(None, cells))[:MAX_ODD_CHARS]]
         return StatementRow(self._number, None, None, words, "", "", "", left_out=reason)
 
     def _group_of(self, cells: list[str]) -> _Group:

@@ -14,7 +14,7 @@ ACCOUNT = "Assets:FAKE-6877"
 
 @pytest.fixture
 def home(finshift: Program) -> Program:
-    """A book with the file's three rows, of which nobody has said what for; fees may go to the interest's category."""
+    """A book with the file's three rows, of which nobody has said what they were for."""
     assert finshift("book", "create", "home", "--commodity", "USD").code == 0
     assert finshift("import", CHECKING, "--book", "home", "--yes").code == 0
     return finshift

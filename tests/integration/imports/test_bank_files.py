@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -22,17 +21,11 @@ from domain.ledger import (
     ClosePeriod,
     ImportCommitted,
     OpenAccount,
-    Posting,
-    RecordTransaction,
-    TransactionId,
     VoidTransaction,
 )
-from domain.money import decimal_text, parse_amount
+from domain.money import decimal_text
 from tests.integration.imports.parts import SAMPLES, Desk, desk
 
-EXPECTED = list(csv.DictReader((SAMPLES / "expected.csv").read_text("utf-8").splitlines()))
-GOOD = [sample["file"] for sample in EXPECTED if sample["verdict"] == "good"]
-REFUSED = [(sample["file"], sample["code"]) for sample in EXPECTED if sample["verdict"] == "refused"]
 CHECKING = "Assets:Bank-1234"
 
 
@@ -67,31 +60,6 @@ def refused(home: Desk, raw: bytes, name: str = "statement.ofx") -> str:
     with pytest.raises(Rejected) as refusal:
         home.imports.preview(home.book, raw, name)
     return refusal.value.code
-
-
-@pytest.mark.parametrize("file", GOOD)
-def test_a_good_file_twice_adds_nothing_and_undo_brings_back_the_balances(home: Desk, file: str) -> None:
-    home.do(OpenAccount(AccountId("a-cash"), "Assets:Cash"), OpenAccount(AccountId("a-food"), "Expenses:Food"))
-    spent = parse_amount("4.50", "USD")
-    lunch = (Posting(AccountId("a-food"), spent), Posting(AccountId("a-cash"), -spent))
-    home.do(RecordTransaction(TransactionId("t-lunch"), date(2026, 1, 1), lunch))
-    before = home.balances()
-    first = home.bring(SAMPLES / file)
-    after, count = home.balances(), home.transactions()
-    again = home.bring(SAMPLES / file)
-    assert (again.counts["new"], again.counts["duplicate"]) == (0, first.counts["new"])
-    assert (home.balances(), home.transactions()) == (after, count)
-    home.imports.undo(home.book, first.import_id, home.asked())
-    assert home.balances() == before
-    assert home.bring(SAMPLES / file).counts["new"] == first.counts["new"]
-    assert home.balances() == after
-
-
-@pytest.mark.parametrize(("file", "code"), REFUSED)
-def test_a_bad_file_is_refused_and_changes_nothing(home: Desk, file: str, code: str) -> None:
-    head = home.store.head(home.book)
-    assert refused(home, (SAMPLES / file).read_bytes(), file) == code
-    assert home.store.head(home.book) == head
 
 
 def test_what_is_no_file_of_ours_is_refused_by_name(home: Desk) -> None:

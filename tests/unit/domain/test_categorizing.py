@@ -142,3 +142,9 @@ def test_an_undone_import_takes_back_what_was_categorized_since_on_its_new_categ
     undone = given(told).when(UndoImport(FILE))
     undone.then(TransactionVoided(LUNCH, DAY, ON_GROCERIES, FILE), ImportUndone(FILE, 1))
     assert not any(undone.after().ledger.holdings.values())
+
+
+def test_putting_it_elsewhere_is_a_movement_within_what_a_book_may_move(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("domain.ledger.transactions.MAX_TURNOVER_MINOR", 4 * 3000)
+    told: list[Told] = [lunch(), CategorizeTransaction(LUNCH, GROCERIES)]
+    given(told).when(CategorizeTransaction(LUNCH, FOOD)).then_refused("turnover_out_of_range", commodity="BRL")

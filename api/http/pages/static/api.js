@@ -93,4 +93,5 @@ export const undo = (book, id) => command(importPath(book, id, "undo"), {});
 export const openAccount = (book, account) => command(bookPath(book, "/accounts"), { account });
 export const addRule = (book, category, payee) => command(bookPath(book, "/rules"), { category, payee });
 export const applyRule = (book, rule) => command(bookPath(book, `/rules/${encodeURIComponent(rule)}/apply`), {});
+export const removeRule = (book, rule) => command(bookPath(book, `/rules/${encodeURIComponent(rule)}/remove`), {});
 export const together = (book, commands) => command(bookPath(book, "/commands"), { atomic: true, commands });

@@ -7,7 +7,7 @@ import { answer, list } from "./api.js";
 import { barChart, kept, lineChart } from "./chart.js";
 import { el, fill, fillNotes, find, show } from "./dom.js";
 import { minus, negated, signOf, sum, sums } from "./money.js";
-import { isOwn, openAccount, openMonth, openWorth } from "./panel.js";
+import { isOwn, openAccount, openMonth, openPromised, openWorth } from "./panel.js";
 import { showPayees } from "./payees.js";
 import { capital, counted, day, moment, money, month, shortName, t } from "./text.js";
 
@@ -21,13 +21,15 @@ let whenUndone = null;
 /** Show a book's figures, at `version` or later. Returns whether there is anything in it. */
 export async function showFigures(book, version = null) {
   const asked = book.book;
-  const [worth, flows, balances, accounts, payees, imports] = await Promise.all([
+  const [worth, flows, balances, accounts, payees, imports, promised, rules] = await Promise.all([
     list(asked, "net-worth", {}, version),
     list(asked, "cash-flow", {}, version),
     list(asked, "balances", {}, version),
     list(asked, "accounts", {}, version),
     answer(asked, "payees", {}, version),
     list(asked, "imports", {}, version),
+    answer(asked, "promised", {}, version),
+    list(asked, "rules", {}, version),
   ]);
   if (house?.book !== asked) chosenMonth = null;
   const months = monthsOf(worth, flows, book.commodity);
@@ -41,6 +43,8 @@ export async function showFigures(book, version = null) {
     accounts,
     payees,
     imports,
+    promised,
+    rules,
     months,
   };
   if (!months.some((one) => one.month === chosenMonth)) chosenMonth = latestLively(months);
@@ -60,6 +64,7 @@ export function prepareFigures(undone) {
   drawWorth = kept(find("net-worth-chart"), drawWorthChart);
   drawMonths = kept(find("month-chart"), drawMonthChart);
   find("net-worth-now").addEventListener("click", () => openWorth(house, house.worth.at(-1)));
+  find("promised").addEventListener("click", () => openPromised(house));
   for (const side of ["in", "out"]) {
     find(`month-${side}`).addEventListener("click", () => openSide(chosenMonth, side));
   }
@@ -81,6 +86,7 @@ function showWorth() {
   find("net-worth-now").textContent = money(now);
   const change = { amount: minus(now.amount, first.amount), commodity: now.commodity };
   find("net-worth-change").textContent = t("worth.since", { change: money(change, true), date: first.date });
+  showPromised(now);
   const notes = [];
   if (now.unpriced.length) notes.push(t("worth.unpriced", { commodities: now.unpriced }));
   if (now.stale.length) notes.push(t("worth.stale", { commodities: now.stale }));
@@ -96,6 +102,16 @@ function showWorth() {
     return el("tr", {}, el("th", { scope: "row" }, day(worth.date)), el("td", { class: "amount" }, button));
   });
   fill(find("net-worth-table").querySelector("tbody"), rows.reverse());
+}
+
+/** What is left once the instalments that are still to come are paid; they are no debt yet. */
+function showPromised(now) {
+  const { total } = house.promised;
+  const own = total.find((one) => one.commodity === now.commodity);
+  const after = own === undefined ? null : { amount: minus(now.amount, own.amount), commodity: now.commodity };
+  const facts = { promised: total.map((one) => money(one)), after: after === null ? "" : money(after) };
+  find("promised").textContent = t(after === null ? "promised.only" : "promised.after", facts);
+  show(find("promised"), total.length > 0);
 }
 
 function drawWorthChart(width) {

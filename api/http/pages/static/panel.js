@@ -6,7 +6,8 @@
 import { allTransactions, list, transactions } from "./api.js";
 import { el, fill, find } from "./dom.js";
 import { byAmount, negated, signOf, sums } from "./money.js";
-import { OPENING, day, dayBriefly, money, month, shortName, spent, t } from "./text.js";
+import { OPENING, counted, day, dayBriefly, money, month, shortName, spent, t } from "./text.js";
+import { sentenceOf } from "./trouble.js";
 
 const PAGE = 50;
 const MOST = 5_000;
@@ -24,15 +25,23 @@ export const lastOf = (first) => {
 /** Open the panel. `tell` fills its body; what another figure asked for meanwhile wins. */
 async function open(title, total, tell) {
   const mine = ++turn;
+  const body = find("figure-body");
   find("figure-title").textContent = title;
   find("figure-total").textContent = total;
-  fill(find("figure-body"), el("p", { class: "under" }, t("working")));
+  fill(body, el("p", { class: "under" }, t("working")));
   const panel = find("figure-panel");
   if (!panel.open) panel.showModal();
   find("figure-title").focus();
-  const body = await tell();
-  if (mine === turn) fill(find("figure-body"), body);
+  let told;
+  try {
+    told = await tell();
+  } catch (problem) {
+    told = [trouble(problem)];
+  }
+  if (mine === turn) fill(body, told);
 }
+
+const trouble = (problem) => el("p", { class: "problem", role: "alert" }, sentenceOf(problem));
 
 /** A month's in or out: by category, then every transaction. `figure` is what the page shows. */
 export function openMonth(house, first, side, figure) {
@@ -106,6 +115,25 @@ export function openWorth(house, worth) {
   });
 }
 
+/** What is still to come of purchases in instalments, purchase by purchase. */
+export function openPromised(house) {
+  const { items, total } = house.promised;
+  return open(t("promised.title"), total.map((one) => money(one)).join(" · "), async () => {
+    const rows = items.map((one) => {
+      const under = counted("promised.left", one.left, { k: one.k, n: one.n, amount: money(one) });
+      const what = el(
+        "span",
+        {},
+        el("span", { class: "who" }, one.payee || t("payees.nameless")),
+        el("small", {}, under),
+      );
+      const promised = money({ amount: one.promised, commodity: one.commodity });
+      return el("li", { class: "still" }, what, el("span", { class: "amount" }, promised));
+    });
+    return [el("ul", { class: "lines" }, rows)];
+  });
+}
+
 /** A payee's transactions in the span that the payees are told of. */
 export function openPayee(house, payee, span) {
   return open(payee.payee || t("payees.nameless"), spent(payee), async () => {
@@ -172,7 +200,7 @@ async function paged(house, query, entryOf) {
     if (cursor === null) more.remove();
     else place.append(more);
   };
-  more.addEventListener("click", next);
+  more.addEventListener("click", () => next().catch((problem) => more.replaceWith(trouble(problem))));
   await next();
   return place;
 }

@@ -3,11 +3,11 @@
  * have a category; a category given here can become a rule for what comes.
  */
 
-import { addRule, applyRule, openAccount, together } from "./api.js";
+import { addRule, applyRule, openAccount, removeRule, together } from "./api.js";
 import { el, fill, find, goTo, show, tell } from "./dom.js";
 import { signOf } from "./money.js";
 import { isCategory, openPayee, payeeTransactions } from "./panel.js";
-import { UNCATEGORIZED, counted, percent, spent, t, whole } from "./text.js";
+import { UNCATEGORIZED, counted, percent, shortName, spent, t, whole } from "./text.js";
 import { guarded } from "./trouble.js";
 
 const OFFERED = 10;
@@ -42,6 +42,25 @@ export function showPayees(house, refresh) {
     find("categories"),
     names.map((value) => el("option", { value })),
   );
+  showRules(house, refresh);
+}
+
+/** What is always done, each with a way to stop it. */
+function showRules(house, refresh) {
+  const rows = house.rules.map((rule) => {
+    const told = [rule.payee, rule.memo, rule.account && shortName(rule.account)].filter(Boolean).join(" · ");
+    const stop = guarded(async () => {
+      const { version } = await removeRule(house.book, rule.rule_id);
+      await refresh(version);
+      goTo(find("payees-title"));
+    });
+    const label = t("rules.remove.of", { payee: told });
+    const button = el("button", { type: "button", "aria-label": label, onclick: () => stop() }, t("rules.remove"));
+    const name = el("span", {}, el("span", { class: "who" }, told), el("small", {}, shortName(rule.category)));
+    return el("li", { "data-rule": rule.rule_id }, name, button);
+  });
+  fill(find("rules-list"), rows);
+  show(find("rules"), rows.length > 0);
 }
 
 const plainName = (account) => account.replace(/^[^:]+:/, "");

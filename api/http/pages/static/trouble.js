@@ -24,21 +24,23 @@ export function guarded(work) {
   };
 }
 
-/** Show a refusal. What is no refusal is a defect of this page: it is shown as one and told to the console. */
-export function complain(problem) {
-  const code = problem.code ?? "internal_error";
+/** What a refusal says and how to mend it. What is none is a defect of this page: it is told to the console as well. */
+export function sentenceOf(problem) {
   if (problem.code === undefined) console.error(problem);
-  const sentence = known(`problem.${code}`)
-    ? t(`problem.${code}`)
-    : say({ code, params: problem.params ?? {}, detail: problem.detail || String(problem) });
+  const { code = "internal_error", params = {}, detail = String(problem) } = problem;
+  return known(`problem.${code}`) ? t(`problem.${code}`) : say({ code, params, detail });
+}
+
+/** Show a refusal, and go there. */
+export function complain(problem) {
   const place = find("error");
-  const close = el(
-    "button",
-    { type: "button", class: "quiet", onclick: () => (calm(), find("main").focus()) },
-    t("dismiss"),
-  );
-  fill(place, el("p", {}, sentence), close);
-  place.dataset.code = code;
+  const dismiss = () => {
+    calm();
+    find("main").focus();
+  };
+  const close = el("button", { type: "button", class: "quiet", onclick: dismiss }, t("dismiss"));
+  fill(place, el("p", {}, sentenceOf(problem)), close);
+  place.dataset.code = problem.code ?? "internal_error";
   show(place);
   goTo(place);
 }
