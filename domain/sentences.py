@@ -155,6 +155,8 @@ SENTENCES: dict[str, str] = {
     "expense_direction_unclear": "The row is an expense with a positive amount, which could be money spent or given "
     "back. Record it yourself.",
     "export_is_whole": "The event log is exported whole, up to its end. Leave --known-on out.",
+    "fees_taken_as_inside": "Whether the fees in the column {column} are inside the amounts is not certain. They are "
+    "taken to be; where they are not, write a profile for the bank.",
     "file_exists": "There is something at {file} already. Choose another name, or replace a plain file by --overwrite.",
     "file_is_archive": "The file is an archive. Unpack it, and import the files in it one by one.",
     "file_is_pdf": "The file is a PDF, whose rows cannot be read for certain. Export OFX or CSV from the bank.",
@@ -324,7 +326,7 @@ SENTENCES: dict[str, str] = {
     "statement_does_not_add_up": "The bank's statement of {account} to {date} does not add up: {difference} is missing "
     "between its rows and its closing balance. Compare them with the bank.",
     "statement_of_other_book": "The files of this account of the bank go to another of your books so far. Import "
-    "the file there, or say that it belongs here too.",
+    "this one there, unless it belongs here too.",
     "store_busy": "The store is in use by something slow. Ask the same again after {retry_after_s} s.",
     "store_damaged": "The file that holds the books is damaged. Restore it from a backup.",
     "store_full": "The disk that holds the books is full. Make room, then ask the same again.",

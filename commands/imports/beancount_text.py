@@ -108,6 +108,11 @@ def _loaded(bean: _Bean, text: str) -> tuple[list[Any], list[Reason], Any]:
     if options["include"]:
         raise Rejected("beancount_includes_files", files=[clean(name)[:100] for name in options["include"][:5]])
     _refuse(bean, errors)
+    # Beancount's checks break on a custom directive that says nothing.
+    parsed = [
+        entry._replace(values=[]) if isinstance(entry, bean.data.Custom) and entry.values is None else entry
+        for entry in parsed
+    ]
     parsed.sort(key=bean.data.entry_sortkey)
     booked, errors = bean.booking.book(parsed, options)
     _refuse(bean, errors)

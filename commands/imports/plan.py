@@ -252,7 +252,7 @@ class Answers:
 
     `balance_today`: what the bank shows, of a debt what is owed. `accounts`: for a statement's number, the account it
     goes to, one to be opened too. `hints` are about the reading. `separate`: rows that join nothing. `closed_rows`:
-    what becomes of rows in a closed period. `other_book`: go on though the file's account belongs to another book.
+    what becomes of rows in a closed period. `other_book`: the file's account belongs to another book, and here too.
     `gone`: what becomes of entries that an edited ledger has no more.
     """
 

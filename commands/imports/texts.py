@@ -339,6 +339,8 @@ _TOLD = re.compile(
     r"|\(([1-9])/([1-9][0-9]?)\)",
     re.IGNORECASE,
 )
+_FRACTION = re.compile(r"[0-9]\s*(?:/|[dD][eE])\s*[0-9]")
+"""What every one of them has, by which most texts are seen to be none."""
 _BARE = re.compile(r"(?:^|[\s(])([0-9]{2})/([0-9]{2})\)?$")
 
 
@@ -347,7 +349,7 @@ def read_instalment(text: str, on: date | None = None) -> tuple[int, int] | None
 
     `on` is the day of a card's row: there `02/06` at the text's end tells one too, unless it could be a day near it.
     """
-    if "/" not in text and " de " not in text.lower():
+    if _FRACTION.search(text) is None:
         return None
     found = _TOLD.search(text)
     if found is None:

@@ -90,3 +90,23 @@ def ofx_file(count: int) -> bytes:
         + f"\n</BANKTRANLIST>\n<LEDGERBAL>\n<BALAMT>{sign}{abs(total) // 100}.{abs(total) % 100:02d}\n"
         f"<DTASOF>{last:%Y%m%d}\n</LEDGERBAL>\n</STMTRS>\n</STMTTRNRS>\n</BANKMSGSRSV1>\n</OFX>\n"
     ).encode("ascii")
+
+
+def csv_file(count: int, days: int = DAYS) -> bytes:
+    """Delimited text of a bank without a profile of its own: so many rows with their running balance.
+
+    A shorter file, of as much less time, is the beginning of a longer one.
+    """
+    dice = random.Random(SEED)
+    lines = ["Date,Description,Amount,Balance"]
+    held = 0
+    for number in range(count):
+        day = FIRST_DAY + timedelta(days=number * days // count)
+        minor = dice.randint(-90_000, 90_000) or 1
+        held += minor
+        lines.append(f"{day},Payee {dice.randint(1, 500)} card purchase {number},{_decimal(minor)},{_decimal(held)}")
+    return "\n".join([*lines, ""]).encode()
+
+
+def _decimal(minor: int) -> str:
+    return f"{'-' if minor < 0 else ''}{abs(minor) // 100}.{abs(minor) % 100:02d}"

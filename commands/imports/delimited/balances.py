@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
+from itertools import pairwise
 from typing import NamedTuple
 
 from commands.imports.reading import Reason
@@ -43,6 +45,13 @@ def last_balance(steps: Sequence[Step], currency: str) -> tuple[Amount | None, d
     if told:
         return None, None, None  # rows of one day that add up in either order: which is the last is not certain
     return None, None, Reason("running_balance_does_not_add_up", {"row": wrong[0]})
+
+
+def adds_up(rows: Sequence[tuple[Decimal, Decimal]]) -> bool:
+    """Whether each balance is the one before and what its row moved, the oldest row first or the newest."""
+    return any(
+        all(old + moved == new for (_, old), (moved, new) in pairwise(way)) for way in (rows, list(reversed(rows)))
+    )
 
 
 def _wrong_at(steps: Sequence[Step], scale: int) -> int | None:

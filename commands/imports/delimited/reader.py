@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from itertools import pairwise
 
-from commands.imports.delimited.balances import Step, last_balance
+from commands.imports.delimited.balances import Step, adds_up, last_balance
 from commands.imports.delimited.days import ORDERS, Days, days_in, order_of
 from commands.imports.delimited.figures import (
     Figure,
@@ -155,7 +154,6 @@ class _Reading:
         self._date_at, self._payee_at, self._memo_at = roles["date"], roles.get("payee", ()), roles.get("memo", ())
         self._balance_at, self._currency_at, self._part_at = self._at("balance"), self._at("currency"), self._at("part")
         self._id_at, self._kind_at, self._state_at = self._at("id"), self._at("kind"), self._at("state")
-        self._fee_at = self._at("fee")
         self._balance_words = frozenset(
             text for text in self._texts_of((*self._payee_at, *self._memo_at), rows) if profile.is_balance(text)
         )
@@ -177,6 +175,7 @@ class _Reading:
         is_told = self._two_columns or self._by_words
         self.sign = "" if is_told else hints.sign or profile.sign or self._found_sign()
         self._asks_sign = not self.sign and not is_told
+        self._fee_at = self._found_fee()
         self._unmarked = self._unsigned = ""
         debits = [text for text in self._texts_of(self._amount_at[:1]) if stands(text)]
         self._debit_is_signed = self._two_columns and all(map(is_signed, debits))
@@ -226,23 +225,47 @@ class _Reading:
 
     def _sign_by_balance(self) -> str:
         """The one way of the signs in which amounts add up to the balances."""
-        if "balance" not in self._roles:
+        rows = self._figures_of(self._amount_at[0], self._balance_at)
+        if len(rows) < MIN_BALANCES:
             return ""
-        figures = Figures(self._known_mark, scale_of(self._currency))
-        pairs: list[tuple[Decimal, Decimal]] = []
-        for cells in self._rows:
-            if len(cells) >= self._table.width:
-                amount, balance = figures[cells[self._amount_at[0]]], figures[cells[self._roles["balance"][0]]]
-                if isinstance(amount, Reason) or isinstance(balance, Reason):
-                    return ""
-                pairs.append((Decimal(amount[0]).scaleb(-amount[1]), Decimal(balance[0]).scaleb(-balance[1])))
         ways = [
             sign
             for sign, way in ((AS_WRITTEN, 1), (REVERSED, -1))
-            for chain in (pairs, pairs[::-1])
-            if all(old + way * moved == new for (_, old), (moved, new) in pairwise(chain))
+            if adds_up([(way * moved, balance) for moved, balance in rows])
         ]
-        return ways[0] if len(pairs) >= MIN_BALANCES and len(set(ways)) == 1 else ""
+        return ways[0] if len(ways) == 1 else ""
+
+    def _found_fee(self) -> int | None:
+        """The column of fees that stand beside the amounts: a profile tells it, or else the running balance; where
+        neither does, they are taken to be inside, and that is said.
+        """
+        place = self._at("fee")
+        if place is None or self._profile.name != GENERIC:
+            return place
+        fees = [text for text in self._texts_of((place,)) if stands(text)]
+        if not fees:
+            return None
+        rows = [] if self._two_columns else self._figures_of(self._amount_at[0], place, self._balance_at)
+        if len(rows) >= MIN_BALANCES and adds_up([(moved - fee, balance) for moved, fee, balance in rows]):
+            return place
+        if not adds_up([(moved, balance) for moved, _, balance in rows]) or len(rows) < MIN_BALANCES:
+            self.remarks.append(Reason("fees_taken_as_inside", {"column": clean(self._table.header[place])[:40]}))
+        return None
+
+    def _figures_of(self, *places: int | None) -> list[tuple[Decimal, ...]]:
+        """The figures of columns in all whole rows; empty where a column is missing, or a figure cannot be read."""
+        figures = Figures(self._known_mark, scale_of(self._currency))
+        read: list[tuple[Decimal, ...]] = []
+        for cells in self._moving:
+            row: list[Decimal] = []
+            for place in places if len(cells) >= self._table.width else ():
+                figure = figures[cells[place].strip() or "0"] if place is not None else Reason("columns_not_found")
+                if isinstance(figure, Reason):
+                    return []
+                row.append(Decimal(figure[0]).scaleb(-figure[1]))
+            if row:
+                read.append(tuple(row))
+        return read
 
     # The rows
 
@@ -348,7 +371,7 @@ class _Reading:
             return None
         if word in profile.pending:
             return Reason("row_pending")
-        return Reason("row_reverted") if word in profile.dropped else Reason("row_state_unknown", {"text": told(text)})
+        return Reason("row_reverted") if word in profile.dropped else Reason("row_state_unknown", {"state": told(text)})
 
     # Amounts
 

@@ -31,8 +31,14 @@ ALIKE = 90
 MENDED = 60
 """From which likeness of words, of 100, they are mended ones; then two of day, amounts and accounts have to stay."""
 
-MAX_COMPARED = 100
+MAX_COMPARED = 50
 """Entries that one is compared with, the nearest days first."""
+
+MAX_COMPARISONS = 1_000_000
+"""Where what is new and what is gone would take more, nothing is likened: these take a few seconds."""
+
+MAX_ROUNDS = 10
+"""How often what pairs were found is looked at for more, that they made plain."""
 
 Score = tuple[int, int, int]
 """How far two are apart: the less, the more alike."""
@@ -62,16 +68,20 @@ def edited(
     days = [side.day for side in before]
     scores: list[dict[int, Score]] = []
     of_before: list[dict[int, Score]] = [{} for _ in before]
+    comparisons = 0
     for number, side in enumerate(after):
         scores.append({})
-        for place in _nearest(days, side.day):
+        near = _nearest(days, side.day)
+        comparisons += len(near)
+        if comparisons > MAX_COMPARISONS:
+            return {}
+        for place in near:
             score = _apart(before[place], side)
             if score is not None:
                 scores[number][place] = of_before[place][number] = score
     found: dict[int, Told] = {}
-    matched = True
-    while matched:
-        matched = False
+    for _ in range(MAX_ROUNDS):
+        known = len(found)
         for number in range(len(after)):
             best = _best(scores[number], before)
             if best is None:
@@ -81,7 +91,8 @@ def edited(
                 continue
             found[fresh[number].entry.row] = told[best]
             _take(scores, of_before, number, best)
-            matched = True
+        if len(found) == known:
+            break
     return found
 
 

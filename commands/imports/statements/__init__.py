@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 
 from commands.imports.plan import Answers, BookFacts, Desk, Plan, period_of
 from commands.imports.reading import Question, Reason, Statement, StatementRow, Statements
-from commands.imports.statements.accounts import Directory, Target
+from commands.imports.statements.accounts import Directory, Target, source_of
 from commands.imports.statements.balances import compared, overall
 from commands.imports.statements.categories import Categories
 from commands.imports.statements.drafts import Draft
@@ -43,7 +43,7 @@ def plan_statements(
     by the name that the bank and the number's end give it. `source` names format and profile. `skip` are rows that a
     person left out.
     """
-    if account is not None and len(read.statements) > 1:
+    if account is not None and len({source_of(statement) for statement in read.statements}) > 1:
         raise Rejected("account_ambiguous", count=len(read.statements))
     directory = Directory(facts, desk, answers, account, file_name)
     targets = directory.targets(read.statements)
@@ -120,8 +120,8 @@ def _commands(
     commands: list[BookCommand] = [*declared, *opened, *categories.opened]
     row_of: dict[int, int] = {}
     for target in targets:
-        if target.recognition is not None and (target.opens or not target.is_new):
-            commands.append(target.recognition)
+        if target.opens or not target.is_new:
+            commands += target.recognitions
         if target.opening is not None:
             commands.append(target.opening)
         commands += target.settled

@@ -62,7 +62,7 @@ class Target:
     opening: SetOpeningBalance | None = None
     settled: list[RecordTransaction] = field(default_factory=list)
     """What the file's rows take out of opening balances that stand on later days, for they are part of them."""
-    recognition: RecognizeAccount | None = None
+    recognitions: list[RecognizeAccount] = field(default_factory=list)
 
     @property
     def is_debt(self) -> bool:
@@ -96,6 +96,8 @@ class Directory:
     _by_name: dict[str, Target] = field(default_factory=dict)
     _numbers: dict[str, set[str]] = field(default_factory=dict)
     """The accounts' numbers behind each derived name."""
+    _answered: dict[str, str] = field(default_factory=dict)
+    """What a person said of one statement of a bank's account goes for its others."""
 
     def targets(self, statements: Sequence[Statement]) -> list[Target]:
         sources = [source_of(statement) for statement in statements]
@@ -107,22 +109,25 @@ class Directory:
             for statement, source in zip(statements, sources, strict=True)
         ]
         foreign = [(s, t) for s, source, t in zip(statements, sources, found, strict=True) if source in elsewhere]
-        if foreign and not self.answers.other_book:
+        is_known = all(target.account.id in self.facts.recognized.values() for _, target in foreign)
+        if foreign and not is_known and not self.answers.other_book:
             params = {"account": foreign[0][1].account.name}
-            self.questions.append(Question("statement_of_other_book", "other_book", params, ("true",), True))
-        for source, target in zip(sources, found, strict=True):
-            if source and target.recognition is None:
-                fingerprint = self.desk.fingerprint(f"account.v1|{source}")
-                if self.facts.recognized.get(fingerprint) != target.account.id:
-                    claimed = source if _is_numbered(source) else ""
-                    is_shared = source in elsewhere
-                    target.recognition = RecognizeAccount(target.account.id, fingerprint, claimed, is_shared)
+            # A couple's account may well stand in two books, so this only asks: the preview is where to stop.
+            self.questions.append(Question("statement_of_other_book", "other_book", params, ("true",)))
+        for source, target in dict(zip(sources, found, strict=True)).items():
+            fingerprint = self.desk.fingerprint(f"account.v1|{source}")
+            if source and self.facts.recognized.get(fingerprint) != target.account.id:
+                claimed = source if _is_numbered(source) else ""
+                is_shared = source in elsewhere
+                target.recognitions.append(RecognizeAccount(target.account.id, fingerprint, claimed, is_shared))
         return found
 
     def _target(self, statement: Statement, source: str, *, several: bool) -> Target:
         facts = self.facts
-        answered = self.answers.accounts.get(statement.number)
+        answered = self.answers.accounts.get(statement.number) or self._answered.get(source)
         if answered is not None:
+            if source:
+                self._answered.setdefault(source, answered)
             account = self._known(answered)
             return self._at(statement, account.name if account is not None else _to_be_opened(answered))
         if self.given is not None:
@@ -172,7 +177,10 @@ class Directory:
         return [named] if named in found else found
 
     def _ask(self, statement: Statement, name: str, code: str, *, needed: bool) -> Target:
+        is_asked = name in self._by_name
         target = self._at(statement, name)
+        if is_asked:
+            return target  # another statement of the same account
         params = {"statement": statement.number, "account": name}
         self.questions.append(Question(code, "accounts", params, tuple(self._choices(statement)), needed))
         return target

@@ -70,7 +70,7 @@ MENDED = [
         "its amount and its words",
         LEDGER.replace('"Bakery" "bread"\n  Assets:Cash  -4.00', '"Bakery" "breads"\n  Assets:Cash  -4.40'),
         Decimal("-906.90"),
-    ),  # noqa: E501
+    ),
 ]
 
 
@@ -284,6 +284,16 @@ def test_a_balance_that_the_file_confirmed_gives_way_to_its_newer_version_and_a_
         preview = seen(home, edited)
         assert verdicts(preview)[0] == ("left-out", "transaction_reconciled")
         assert preview.rows[0].reason.params["account"] == "Assets:Cash"
+
+
+def test_a_category_renamed_in_the_file_is_a_change_of_every_entry_of_it(tmp_path: Path) -> None:
+    months = [entry(f"2020-{month:02}-03", '"Landlord" "rent"', "900.00", "Expenses:Home") for month in range(3, 10)]
+    with desk(tmp_path) as home:
+        bring(home, LEDGER + "".join(months))
+        second = bring(home, (LEDGER + "".join(months)).replace("Expenses:Home", "Expenses:Rent"))
+        assert (second.counts["changed"], second.counts["new"], second.counts["accounts"]) == (8, 0, 1)
+        assert home.balances()["Expenses:Rent", "USD"] == Decimal("7200.00")
+        assert ("Expenses:Home", "USD") not in home.balances()
 
 
 def test_two_ledgers_that_share_nothing_know_nothing_of_each_other(tmp_path: Path) -> None:

@@ -253,17 +253,20 @@ def test_an_account_that_could_be_two_is_asked_about(home: Desk) -> None:
     assert preview(home, raw, "a.ofx").account == "Assets:Old-1234"
 
 
-def test_a_file_of_another_book_is_asked_about_and_taken_where_a_person_says_so(home: Desk) -> None:
+def test_a_file_of_another_book_is_asked_about(home: Desk) -> None:
     raw = ofx(slice_of((3, -850, "x")), "991234", "BRL", states=True)
     commit(home, preview(home, raw, "a.ofx"))
     other = open_book(home.bus, home.imports._ids, home.asked(), "Other", "BRL", "America/Sao_Paulo").result(60).book
     elsewhere = replace(home, book=other)
     shown = preview(elsewhere, raw, "a.ofx")
-    assert [question.code for question in shown.questions if question.needed] == ["statement_of_other_book"]
+    assert [question.code for question in shown.questions] == ["statement_of_other_book"]
     with pytest.raises(Rejected) as refusal:
-        commit(elsewhere, shown)
-    assert refusal.value.code == "answers_needed"
-    commit(elsewhere, shown, Answers(other_book=True))
+        commit(home, shown)
+    assert refusal.value.code == "preview_unknown"
+    answers = Answers(other_book=True)
+    assert preview(elsewhere, raw, "a.ofx", answers=answers).questions == ()
+    commit(elsewhere, shown, answers)
+    assert preview(elsewhere, raw, "a.ofx").questions == ()
     assert set(verdicts(preview(home, raw, "a.ofx"))) == {"duplicate"}
 
 

@@ -100,6 +100,43 @@ def test_lots_are_booked_as_beancount_does() -> None:
     assert journal.places["USD"] == (2, 2)
 
 
+def test_budgets_are_read_as_fava_reads_them_and_the_rest_is_left_out_by_name() -> None:
+    entry = '{} custom "budget" {}\n'
+    journal = read(
+        entry.format("2012-01-01", 'Expenses:Coffee "daily" 4.00 EUR')
+        + entry.format("2013-01-01", 'Expenses:Books "Weekly" 20.00 EUR')
+        + entry.format("2014-02-10", 'Expenses:Groceries "monthly" 40.00 EUR')
+        + entry.format("2015-05-01", 'Expenses:Electricity "quarterly" 85.00 EUR')
+        + entry.format("2016-06-01", 'Expenses:Holiday "yearly" 2500.00 EUR')
+        + entry.format("2017-01-01", 'Expenses:Holiday "sometimes" 1.00 EUR')
+        + entry.format("2017-01-02", "Expenses:Holiday 1.00 EUR")
+        + entry.format("2017-01-03", 'Assets:Cash "daily" 1.00 EUR')
+        + entry.format("2017-01-04", '"Expenses:Typed" "daily" 1.00 EUR')
+        + entry.format("2017-01-05", "")
+        + entry.format("1850-01-05", 'Expenses:Holiday "daily" 1.00 EUR')
+        + '2017-01-06 custom "fava-option" "language" "en"\n'
+    )
+    assert [(str(b.date), b.account, b.interval, b.number, b.commodity) for b in journal.budgets] == [
+        ("2012-01-01", "Expenses:Coffee", "daily", Decimal("4.00"), "EUR"),
+        ("2013-01-01", "Expenses:Books", "weekly", Decimal("20.00"), "EUR"),
+        ("2014-02-10", "Expenses:Groceries", "monthly", Decimal("40.00"), "EUR"),
+        ("2015-05-01", "Expenses:Electricity", "quarterly", Decimal("85.00"), "EUR"),
+        ("2016-06-01", "Expenses:Holiday", "yearly", Decimal("2500.00"), "EUR"),
+    ]
+    assert [left.reason.code for left in journal.left_out] == [
+        "date_out_of_range",
+        "budget_interval_unknown",
+        "budget_not_as_fava_reads",
+        "budget_needs_category",
+        "account_unknown",
+        "budget_not_as_fava_reads",
+        "directive_left_out",
+    ]
+    assert sorted(account.name for account in journal.accounts) == sorted(b.account for b in journal.budgets)
+    numbers = [*[x.row for x in journal.left_out], *[b.row for b in journal.budgets]]
+    assert sorted(numbers) == list(range(1, len(numbers) + 1))
+
+
 def test_without_the_extra_the_refusal_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "beancount.parser.parser", None)
     assert refusal(OPEN).code == "format_needs_extra"
@@ -121,6 +158,10 @@ LINES = st.sampled_from(
         'option "booking_method" "FIFO"',
         "pushtag #x",
         '2020-01-03 custom "a" TRUE 1 USD',
+        '2020-01-03 custom "budget" Expenses:Food "monthly" 1 USD',
+        '2020-01-03 custom "budget"',
+        '2020-01-03 custom "budget" "monthly" Expenses:Food ' + "9" * 90 + " USD",
+        '2020-01-03 custom "budget" Expenses:Food "daily" ' + "9" * 90 + " USD",
         "2020-01-03 close Assets:Cash",
         "0001-01-01 price X 0 X",
     ]

@@ -538,3 +538,18 @@ def test_a_signed_row_whose_word_is_not_known_keeps_its_sign() -> None:
 @pytest.mark.parametrize("hints", [Hints(decimal_mark="x"), Hints(date_order="ydm"), Hints(sign="odd")])
 def test_an_answer_that_is_none_is_refused(hints: Hints) -> None:
     assert refused("Date,Payee,Amount\n2026-09-13,A,-1.00\n", hints).code == "answer_not_valid"
+
+
+def test_fees_beside_amounts_are_told_by_the_balance_or_said_to_be_uncertain() -> None:
+    head = "Date,Payee,Amount,Fee,Balance\n"
+    apart = read(head + "2026-09-13,A,-1.00,0.00,99.00\n2026-09-14,B,-1.00,0.50,97.50\n2026-09-15,C,-1.00,,96.50\n")
+    assert (amounts(apart), apart.remarks, written(apart.statements[0].stated)) == (
+        ["-1.00", "-1.50", "-1.00"],
+        (),
+        "96.50",
+    )
+    inside = read(head + "2026-09-13,A,-1.00,0.00,99.00\n2026-09-14,B,-1.50,0.50,97.50\n2026-09-15,C,-1.00,,96.50\n")
+    assert (amounts(inside), inside.remarks) == (["-1.00", "-1.50", "-1.00"], ())
+    unsure = read("Date,Payee,Amount,Fee\n2026-09-13,A,-1.00,0.50\n")
+    assert [(remark.code, remark.params) for remark in unsure.remarks] == [("fees_taken_as_inside", {"column": "Fee"})]
+    assert read("Date,Payee,Amount,Fee\n2026-09-13,A,-1.00,0.00\n").remarks == ()

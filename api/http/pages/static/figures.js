@@ -11,6 +11,9 @@ import { isOwn, openAccount, openMonth, openPromised, openWorth } from "./panel.
 import { showPayees } from "./payees.js";
 import { capital, counted, day, moment, money, month, shortName, t } from "./text.js";
 
+/** Points of the line at least: two tell of no way. */
+const FEWEST = 3;
+
 /** What is shown: the book, the version asked for, and the figures as they came. */
 let house = null;
 let chosenMonth = null;
@@ -77,7 +80,7 @@ export function prepareFigures(undone) {
 /** Net worth from the first month on in which there was any: before that the books know nothing, which is not zero. */
 function sinceSomething(worth) {
   const first = worth.findIndex((one) => signOf(one.amount) !== 0 || one.partial);
-  return first < 0 ? worth.slice(-2) : worth.slice(Math.min(first, worth.length - 2));
+  return worth.slice(Math.min(first < 0 ? worth.length : first, worth.length - FEWEST));
 }
 
 function showWorth() {

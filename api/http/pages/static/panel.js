@@ -10,8 +10,8 @@ import { OPENING, counted, day, dayBriefly, money, month, shortName, spent, t } 
 import { sentenceOf } from "./trouble.js";
 
 const PAGE = 50;
-const MOST = 5_000;
 /** Transactions that are looked through for one figure; of more, the part is shown and said to be one. */
+const MOST = 5_000;
 
 const SEARCHED_WORDS = 3;
 

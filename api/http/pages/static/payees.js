@@ -11,8 +11,8 @@ import { UNCATEGORIZED, counted, percent, shortName, spent, t, whole } from "./t
 import { guarded } from "./trouble.js";
 
 const OFFERED = 10;
-const MAX_TOGETHER = 1_000;
 /** Commands of one batch. */
+const MAX_TOGETHER = 1_000;
 
 export function showPayees(house, refresh) {
   const { items, categorized } = house.payees;

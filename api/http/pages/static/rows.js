@@ -6,8 +6,8 @@
 import { el, fill, find, show } from "./dom.js";
 import { UNCATEGORIZED, day, money, say, shortName, t, whole } from "./text.js";
 
-const PAGE = 200;
 /** Rows drawn at once: a browser draws these at once, and a person reads fewer. */
+const PAGE = 200;
 
 const JOINED = new Set(["transfer", "match"]);
 
