@@ -11,18 +11,19 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotInTime
 from typing import Any, TypeVar, cast
 
 from commands.answers import Answer, Result
 from commands.committer import Arrival, Busy, Committer, Item, Job, Question, Wish
 from commands.faults import without_words
-from commands.ports import Asked, EventStore, Keys, Snapshots
+from commands.ports import Asked, EventStore, Keys, Snapshots, StoreUnavailable
 from commands.states import States
 from domain.book import Book, BookId
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["Answer", "Busy", "CommandBus", "Result", "Wish"]
+__all__ = ["Answer", "Busy", "CommandBus", "Result", "Wish", "result_of"]
 
 T = TypeVar("T")
 
@@ -143,6 +144,15 @@ class CommandBus:
                     return False
                 self._changed.wait()
             return True
+
+
+def result_of(future: Future[T], timeout_s: float) -> T:
+    """What came of a submission or a look, waited for on a worker's thread; `outcome_unknown` where it takes longer."""
+    try:
+        return future.result(timeout_s)
+    except NotInTime:
+        detail = f"no answer within {timeout_s:.0f} s; the same command with the same key finds out what came of it"
+        raise StoreUnavailable("outcome_unknown", detail) from None
 
 
 def _uncancellable() -> Future[Any]:

@@ -8,14 +8,12 @@ nothing and is looked for again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as NotInTime
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TypeVar
 
 from commands.answers import Answer
-from commands.bus import CommandBus, Wish
+from commands.bus import CommandBus, Wish, result_of
 from commands.names import account_id
 from commands.overlay import laid_over
 from commands.ports import (
@@ -27,7 +25,6 @@ from commands.ports import (
     Known,
     StandingEntries,
     StandingEntry,
-    StoreUnavailable,
 )
 from domain.book import Book, BookId, decide, evolve
 from domain.errors import Rejected
@@ -292,7 +289,7 @@ class CategorizingService:
 
         wishes = [wish_of(fitting, is_first=number == 0) for number, fitting in enumerate(group)]
         try:
-            return _result(self._bus.submit(book, wishes, asked), GROUP_TIMEOUT_S)
+            return result_of(self._bus.submit(book, wishes, asked), GROUP_TIMEOUT_S)
         except Rejected as rejected:
             if rejected.code != "changed_meanwhile":
                 raise
@@ -306,7 +303,7 @@ class CategorizingService:
         return Asked(asked.actor, self._ids.new(), asked.correlation_id, asked.causation_id, key)
 
     def _look(self, book: BookId, question: Callable[[Book], T]) -> T:
-        return _result(self._bus.inspect(book, question), LOOK_TIMEOUT_S)
+        return result_of(self._bus.inspect(book, question), LOOK_TIMEOUT_S)
 
     # Repeats
 
@@ -358,11 +355,3 @@ def _version(head: Head | None) -> int:
 
 def _day_and_id(fitting: Fitting) -> tuple[date, str]:
     return fitting.movement.date, fitting.transaction
-
-
-def _result(future: Future[T], timeout_s: float) -> T:
-    try:
-        return future.result(timeout_s)
-    except NotInTime:
-        detail = f"no answer within {timeout_s:.0f} s; the same command with the same key finds out what came of it"
-        raise StoreUnavailable("outcome_unknown", detail) from None

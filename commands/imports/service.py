@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as NotInTime
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from commands.answers import Answer
-from commands.bus import CommandBus
+from commands.bus import CommandBus, result_of
 from commands.imports.formats import FORMATS, format_of
 from commands.imports.journals import plan_journal
 from commands.imports.looks import candidates, earlier, first_day, held_on, openings
@@ -43,7 +41,6 @@ from commands.ports import (
     Head,
     Ids,
     Keys,
-    StoreUnavailable,
     Words,
 )
 from domain.book import Book, BookEvent, BookId
@@ -207,7 +204,7 @@ class ImportService:
             if waiting:
                 raise Rejected("answers_needed", questions=waiting)
             try:
-                answer = _result(self._bus.submit(book, plan.commands, asked), COMMIT_TIMEOUT_S)
+                answer = result_of(self._bus.submit(book, plan.commands, asked), COMMIT_TIMEOUT_S)
             except Rejected as rejected:
                 if rejected.code == "idempotency_key_reused" or not self._moved(book, head) or attempt == MAX_PLANS:
                     raise _with_row(rejected, plan) from None
@@ -220,7 +217,7 @@ class ImportService:
 
     def undo(self, book: BookId, import_id: ImportId, asked: Asked) -> ImportAnswer:
         """Void all that an import recorded; refused whole where one of it is reconciled or in a closed period."""
-        answer = _result(self._bus.submit(book, [UndoImport(import_id)], asked), COMMIT_TIMEOUT_S)
+        answer = result_of(self._bus.submit(book, [UndoImport(import_id)], asked), COMMIT_TIMEOUT_S)
         undone = self._event(book, answer.version)
         voided = undone.voided if isinstance(undone, ImportUndone) else 0
         return _answer(import_id, answer, {"voided": voided}, None)
@@ -291,7 +288,7 @@ class ImportService:
         return frozenset(marks[mark] for mark, holder in held.items() if holder != book)
 
     def _look(self, book: BookId, question: Callable[[Book], T]) -> T:
-        return _result(self._bus.inspect(book, question), LOOK_TIMEOUT_S)
+        return result_of(self._bus.inspect(book, question), LOOK_TIMEOUT_S)
 
     def _moved(self, book: BookId, planned_on: Head | None) -> bool:
         """Whether the book went on since, so that a refusal may be owed to that alone."""
@@ -351,14 +348,6 @@ def _source(form: str, profile: str) -> str:
 
 
 _BEFORE_ALL = date(FIRST_DAY.year - 1, 12, 31)
-
-
-def _result(future: Future[T], timeout_s: float) -> T:
-    try:
-        return future.result(timeout_s)
-    except NotInTime:
-        detail = f"no answer within {timeout_s:.0f} s; the same command with the same key finds out what came of it"
-        raise StoreUnavailable("outcome_unknown", detail) from None
 
 
 def _with_row(rejected: Rejected, plan: Plan) -> Rejected:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.fuzz.reading import PARSERS, samples_of
-from tests.fuzz.words import dictionary
+from tests.fuzz.words import SEEDS, dictionary
 
 ROOT = Path(__file__).parents[2]
 HOME = ROOT / ".fuzz"
@@ -55,6 +55,10 @@ def _corpus(name: str, max_bytes: int) -> Path:
     return HOME / "corpus" / f"{name}-{max_bytes}"
 
 
+def _log(name: str) -> Path:
+    return HOME / f"{name}.log"
+
+
 def _words(name: str) -> Path:
     return HOME / f"{name}.words"
 
@@ -65,9 +69,10 @@ def _seed(name: str) -> None:
     corpus.mkdir(parents=True, exist_ok=True)
     _corpus(name, LARGE_BYTES).mkdir(exist_ok=True)
     _words(name).write_text(dictionary(name))
+    _log(name).unlink(missing_ok=True)
     for place, parser in enumerate(sorted(PARSERS)):
         if name in (parser, ALL):
-            for number, raw in enumerate(samples_of(parser)):
+            for number, raw in enumerate([*samples_of(parser), *SEEDS.get(parser, [])]):
                 seed = bytes([place]) + raw if name == ALL else raw
                 (corpus / f"seed-{parser}-{number}").write_bytes(seed[:LARGE_BYTES])
 
@@ -93,9 +98,21 @@ def _fuzz(name: str, seconds: float, max_bytes: int) -> None:
         }
         command = [sys.executable, "-m", "tests.fuzz.target", name, str(FINDINGS)]
         command += [f"-{flag}={value}" for flag, value in flags.items()] + [str(corpus) for corpus in corpora]
-        if subprocess.run(command, cwd=ROOT, check=False).returncode == 0:
+        with _log(name).open("ab") as log:
+            ended = subprocess.run(command, cwd=ROOT, stdout=log, stderr=log, check=False).returncode
+        _tell(name)
+        if ended == 0:
             return
+        if not list(FINDINGS.glob(f"{name}-native-*")):
+            raise SystemExit(f"the fuzzer ended with {ended} and nothing found: see {_log(name)}")
         _drop_what_is_not_wrong_alone(name)
+
+
+def _tell(name: str) -> None:
+    """What a run was, by its own last words, and what it found."""
+    lines = _log(name).read_text(errors="replace").splitlines()
+    told = [line for line in lines if line.startswith(("stat::number", "FINDING")) or "\tDONE" in line]
+    print("\n".join(told[-10:]), flush=True)
 
 
 def _drop_what_is_not_wrong_alone(name: str) -> None:

@@ -44,6 +44,33 @@ BYTES = [
 """Marks of encodings, what ends files, letters of two, three and four bytes."""
 
 
+SEEDS = {
+    "beancount": [
+        b"""option "operating_currency" "EUR"
+2026-01-01 open Assets:Bank EUR
+2026-01-01 open Assets:Broker
+2026-01-01 open Expenses:Food
+2026-01-01 commodity ACME
+2026-01-01 custom "budget" Expenses:Food "monthly" 500.00 EUR
+2026-01-02 * "Shop" "Bread" #home ^receipt-1
+  Expenses:Food  3.50 EUR
+  Assets:Bank
+2026-01-03 * "Broker"
+  Assets:Broker  10 ACME {1.50 EUR, 2026-01-03, "first"}
+  Assets:Bank  -15.00 EUR
+2026-01-04 * "Broker"
+  Assets:Broker  -10 ACME {1.50 EUR} @ 2.00 EUR
+  Assets:Bank  15.00 EUR
+2026-01-05 price ACME 2.00 EUR
+2026-01-06 pad Assets:Bank Equity:Opening-Balances
+2026-01-07 balance Assets:Bank 100.00 EUR
+2026-01-08 note Assets:Bank "Called"
+2026-01-09 close Assets:Broker
+"""
+    ],
+}
+"""What no sample shows yet."""
+
 OF = {"ofx": OFX, "qif": QIF, "mt940": MT940, "camt053": CAMT, "csv": CSV, "beancount": BEANCOUNT}
 
 

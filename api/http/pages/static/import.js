@@ -49,8 +49,6 @@ export function prepareImport(told) {
   });
 }
 
-export const isImporting = () => file !== null;
-
 function take(files) {
   waiting.push(...files);
   if (file === null && waiting.length > 0) next();
@@ -59,7 +57,6 @@ function take(files) {
 const next = guarded(async () => {
   const chosen = waiting.shift();
   tell(t("reading", { file: chosen.name }));
-  show(find("import-result"), false);
   const target = house.target();
   try {
     await read(chosen, target ?? (await house.makeBook(null)), target === null);
@@ -85,7 +82,9 @@ async function read(chosen, book, isFresh) {
   }
   const rebase = isFresh
     ? guarded(async (code) => {
+        close();
         await unmake(book);
+        await house.back();
         await read(chosen, await house.makeBook(code), true);
       })
     : null;
@@ -197,30 +196,27 @@ function agreement(place, told, isShown = true) {
   fill(place, el("strong", {}, t(`agreement.${kind}`)), el("span", {}, say(told)));
 }
 
-/** The same preview with what was answered since; answers given meanwhile are told in one more turn. */
-let isAsking = false;
 let isStale = false;
+let asking = null;
 
-async function again() {
-  if (isAsking) {
-    isStale = true;
-    return;
-  }
-  isAsking = true;
-  const asked = file;
+/** Show the same preview with what was answered since; answers given meanwhile are told in one more turn. */
+function again() {
+  isStale = true;
+  asking ??= askAgain(file).finally(() => (asking = null));
+}
+
+async function askAgain(asked) {
   try {
-    do {
+    while (isStale) {
       isStale = false;
       calm();
       const shown = await previewAgain(asked.book.book, asked.preview.import_id, said(asked));
       if (file !== asked) return;
       file.preview = shown;
       draw();
-    } while (isStale);
+    }
   } catch (problem) {
     if (file === asked) complain(problem);
-  } finally {
-    isAsking = false;
   }
 }
 
@@ -235,6 +231,7 @@ function said({ answers, skip, separate }) {
 
 async function record() {
   if (isUnanswered(find("import-questions"))) return;
+  await asking;
   tell(t("committing"));
   const { chosen, book, preview: shown } = file;
   const answer = await commit(book.book, shown.import_id, said(file));

@@ -18,10 +18,10 @@ export function showPayees(house, refresh) {
   const { items, categorized } = house.payees;
   const open = items.filter((payee) => payee.uncategorized > 0).slice(0, OFFERED);
   const offered = open.length > 0 ? open : items.slice(0, OFFERED);
-  const done = categorized.done + open.reduce((count, payee) => count + payee.uncategorized, 0);
   const total = categorized.transactions;
+  const done = open.reduce((count, payee) => count + payee.uncategorized, categorized.done);
   const title = open.length
-    ? t("categorized.offer", { count: open.length, percent: percent(done, total) })
+    ? t("categorized.offer", { count: open.length, percent: percent(Math.min(done, total), total) })
     : t("payees.title");
   find("payees-title").textContent = title;
   const soFar = { percent: percent(categorized.done, total), total: whole(total) };

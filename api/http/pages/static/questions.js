@@ -23,16 +23,21 @@ const CURRENCIES = ["BRL", "USD", "EUR", "GBP", "CHF", "CAD", "AUD", "JPY", "ARS
 export function showQuestions(form, file, changed) {
   const { preview, answers } = file;
   const asked = preview.questions.map((question) => [keyOf(question), question]);
-  const make = (key, control, place = form) => {
-    if (form.querySelector(`[data-question="${key}"]`) === null) place.append(control(key));
+  const standing = (key) => form.querySelector(`[data-question="${key}"]`);
+  const make = (key, control) => {
+    if (standing(key) === null) form.append(control(key));
   };
   if (file.rebase !== null && toldCurrency(preview) === "") make("base", () => baseControl(file));
   if (preview.detected.sign) make("sign", () => signControl(preview.detected.sign, answers, changed));
   const ofAccounts = placeOfAccounts(form, asked);
   for (const [key, question] of asked) {
     const isOptional = question.answer === "accounts" && !question.needed;
-    make(key, () => controlOf(key, question, file, changed), isOptional ? ofAccounts : form);
+    if (standing(key) !== null) continue;
+    const control = controlOf(key, question, file, changed);
+    control.toggleAttribute("data-asked", true);
+    (isOptional ? ofAccounts : form).append(control);
   }
+  renew(form, new Map(asked));
   const rows = preview.rows;
   if (rows.some((row) => CLOSED.has(row.reason.code))) make("closed_rows", (key) => aboutRows(key, answers, changed));
   if (rows.some((row) => row.verdict === "gone")) make("gone", (key) => aboutRows(key, answers, changed));
@@ -43,6 +48,15 @@ export function showQuestions(form, file, changed) {
     control.querySelector("select, input").setAttribute("aria-required", String(isNeeded));
   }
   show(form, form.children.length > 0);
+}
+
+/** Keep what is asked as it is asked by now; what is asked no more and has no answer goes. */
+function renew(form, asked) {
+  for (const control of form.querySelectorAll("[data-asked]")) {
+    const question = asked.get(control.dataset.question);
+    if (question !== undefined) control.querySelector(".text").textContent = say(question);
+    else if (!("answered" in control.dataset)) control.remove();
+  }
 }
 
 /** The currency that a file tells, empty where it tells none and the book's was taken for it. */
@@ -79,7 +93,9 @@ export function prepareQuestions(form) {
   const forget = (event) => {
     event.target.removeAttribute("aria-invalid");
     event.target.removeAttribute("aria-errormessage");
-    event.target.closest("[data-question]").querySelector(".missing")?.remove();
+    const control = event.target.closest("[data-question]");
+    control.dataset.answered = "";
+    control.querySelector(".missing")?.remove();
   };
   form.addEventListener("change", forget, { capture: true });
   form.addEventListener("submit", (event) => event.preventDefault());
@@ -121,7 +137,7 @@ function choiceName(answer, value) {
 }
 
 function labelled(key, text, ...rest) {
-  return el("div", { class: "question", "data-question": key }, el("label", { for: `answer-${key}` }, text), rest);
+  return el("div", { class: "question", "data-question": key }, el("label", { class: "text", for: `answer-${key}` }, text), rest);
 }
 
 function selectControl(key, text, choices, chosen, set) {
@@ -139,7 +155,7 @@ function switchControl(key, text, name, isOn, set) {
     "aria-describedby": `told-${key}`,
   });
   box.addEventListener("change", () => set(box.checked));
-  const told = el("p", { id: `told-${key}`, class: "asked" }, text);
+  const told = el("p", { id: `told-${key}`, class: "asked text" }, text);
   return el(
     "div",
     { class: "question", "data-question": key },
