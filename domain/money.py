@@ -146,7 +146,7 @@ _ISO_SCALES = {
 }
 _PAST_SCALES = {
     0: "ADP BEF BYR ESP GRD ITL LUF MGF PTE TPE TRL",
-    2: "ATS AZM BGN CSD CUC CYP DEM EEK FIM FRF GHC HRK IEP LTL LVL MRO MTL MZM NLG ROL RUR SDD SIT SKK SLL STD TMM VEB "
+    2: "ATS AZM CSD CUC CYP DEM EEK FIM FRF GHC HRK IEP LTL LVL MRO MTL MZM NLG ROL RUR SDD SIT SKK SLL STD TMM VEB "
     "VEF YUM ZMK",
 }
 """What was money within the life of a bank file: ISO 4217 list three. Of several reforms, the last before today's."""

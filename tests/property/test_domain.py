@@ -77,6 +77,8 @@ class Paper:
     """The sum of all amounts above zero that any event put in or took back, in minor units, and the same below."""
     removed: Counter[str] = field(default_factory=Counter)
     asserted: dict[tuple[AccountId, str, date], set[ImportId | None]] = field(default_factory=dict)
+    stated: dict[tuple[AccountId, str, date], set[int]] = field(default_factory=dict)
+    """What was asserted, in minor units: of a merged account it stays beside what the other's was."""
 
     def at_last(self, account: AccountId) -> AccountId:
         return self.at_last(self.merged[account]) if account in self.merged else account
@@ -123,6 +125,7 @@ class Paper:
                     if whose == account:
                         del self.asserted[whose, code, day]
                         self.asserted.setdefault((into, code, day), set()).update(brought_by)
+                        self.stated.setdefault((into, code, day), set()).update(self.stated.pop((whose, code, day)))
             case AccountClosed(account, on):
                 assert all(
                     entry.date <= on or all(self.at_last(p.account) != account for p in entry.postings)
@@ -136,14 +139,17 @@ class Paper:
                 place = (event.account, event.amount.commodity.code, event.date)
                 assert self.held(event.account, place[1], event.date) == event.amount.minor, "what is asserted is so"
                 self.asserted.setdefault(place, set()).add(event.import_id)
+                self.stated.setdefault(place, set()).add(event.amount.minor)
             case AssertionWithdrawn(account, code, on):
                 del self.asserted[account, code, on]
+                del self.stated[account, code, on]
             case ImportUndone(import_id):
                 assert all(entry.import_id != import_id for entry in self.entries.values()), "an undo leaves no row"
                 for confirmed, brought_by in list(self.asserted.items()):
                     brought_by.discard(import_id)
                     if not brought_by:
                         del self.asserted[confirmed]
+                        del self.stated[confirmed]
             case _:
                 pass
 
@@ -238,7 +244,12 @@ class Household(RuleBasedStateMachine):
         assert (events, refusal) == answer(before, command), "decide is deterministic"
         assert answer(folded(self.log), command) == (events, refusal), "a replayed book decides the same"
         note(f"{type(command).__name__}: {refusal or [type(event).__name__ for event in events]}")
-        confirmed = {place: self.paper.held(*place) for place in self.paper.asserted}
+        confirmed = {
+            # What a later entry has made untrue confirms nothing until it is true again.
+            place: held_minor
+            for place, stated in self.paper.stated.items()
+            if (held_minor := self.paper.held(*place)) in stated
+        }
         for event in events:
             evolve(self.book, event)
             self.paper.write(event)

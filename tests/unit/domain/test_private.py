@@ -12,7 +12,20 @@ from domain.ledger import Cost
 from domain.private import MAX_LABEL_CHARS, MAX_LABELS, MAX_TEXT_CHARS, check_labels, check_text, is_private
 from streams.contract import EVENT_TYPES
 
-PEOPLES_WORDS = {"name", "payee", "memo", "tags", "links", "reason", "file_name", "label", "note", "notes", "text"}
+PEOPLES_WORDS = {
+    "source",
+    "name",
+    "payee",
+    "memo",
+    "tags",
+    "links",
+    "reason",
+    "file_name",
+    "label",
+    "note",
+    "notes",
+    "text",
+}
 """Names of fields that hold what a person wrote, or a bank told about a person."""
 
 

@@ -202,7 +202,10 @@ let asking = null;
 /** Show the same preview with what was answered since; answers given meanwhile are told in one more turn. */
 function again() {
   isStale = true;
-  asking ??= askAgain(file).finally(() => (asking = null));
+  asking ??= askAgain(file).finally(() => {
+    asking = null;
+    if (isStale && file !== null) again();
+  });
 }
 
 async function askAgain(asked) {

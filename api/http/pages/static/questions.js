@@ -137,7 +137,12 @@ function choiceName(answer, value) {
 }
 
 function labelled(key, text, ...rest) {
-  return el("div", { class: "question", "data-question": key }, el("label", { class: "text", for: `answer-${key}` }, text), rest);
+  return el(
+    "div",
+    { class: "question", "data-question": key },
+    el("label", { class: "text", for: `answer-${key}` }, text),
+    rest,
+  );
 }
 
 function selectControl(key, text, choices, chosen, set) {
