@@ -122,6 +122,7 @@ EXPECTED: dict[str, BookEvent] = {
         ("nota-1",),
     ),
     "ledger.transaction-recorded.v1.least": TransactionRecorded(BUY, DAY, PLAIN),
+    "ledger.transaction-recorded.v1.told": TransactionRecorded(BUY, DAY, PLAIN, None, IMPORT, through=on("2026-03-31")),
     "ledger.transaction-recorded.v1.instalment": TransactionRecorded(
         BUY, DAY, PLAIN, None, IMPORT, "6f3b8f0c", "Ótica", "Parcela 2/6", instalment=Instalment(2, 6, PURCHASE)
     ),
