@@ -296,6 +296,8 @@ SENTENCES: dict[str, str] = {
     "it.",
     "row_state_unknown": "Whether the bank has booked a row that is {state} is not known. Name the word in a profile.",
     "row_status_unknown": "The bank gives the row the status {status}, not booked.",
+    "row_to_own_account": "Moves between your own accounts: it goes to {account} and counts neither as spending nor "
+    "as income.",
     "row_twice_in_file": "The row stands in another statement of the same file.",
     "row_unknown": "The file has no row {row} to leave out.",
     "rows_after_closing_balance": "{count} rows of {account} stand behind the closing balance and are not part of it.",

@@ -66,7 +66,7 @@ class Front:
 def front() -> Front:
     """Made once a process, when the app is made: no request waits for it."""
     static = files("api.http.pages") / "static"
-    bodies = {file.name: file.read_bytes() for file in static.iterdir()}
+    bodies = {file.name: file.read_bytes() for file in static.iterdir() if _suffix(file.name) in _MEDIA_TYPES}
     for language in LANGUAGES:
         told = {"texts": texts(language), "sentences": sentences(language)}
         bodies[f"texts.{language}.json"] = orjson.dumps(told)
@@ -76,7 +76,7 @@ def front() -> Front:
     fingerprint = digest.hexdigest()[:FINGERPRINT_CHARS]
     modules = sorted(name for name in bodies if name.endswith(".js"))
     pages = {language: _rendered(language, fingerprint, modules) for language in LANGUAGES}
-    parts = {name: _part(body, _MEDIA_TYPES[PurePosixPath(name).suffix]) for name, body in bodies.items()}
+    parts = {name: _part(body, _MEDIA_TYPES[_suffix(name)]) for name, body in bodies.items()}
     return Front(fingerprint, pages, parts)
 
 
@@ -91,6 +91,10 @@ def _rendered(language: str, fingerprint: str, modules: list[str]) -> Part:
 
 def _part(body: bytes, media_type: bytes) -> Part:
     return Part(body, gzip.compress(body, 9, mtime=0), media_type)
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix
 
 
 def _takes_gzip(accepted: str) -> bool:

@@ -254,17 +254,19 @@ class _Reading:
 
     def _figures_of(self, *places: int | None) -> list[tuple[Decimal, ...]]:
         """The figures of columns in all whole rows; empty where a column is missing, or a figure cannot be read."""
+        wanted = [place for place in places if place is not None]
         figures = Figures(self._known_mark, scale_of(self._currency))
         read: list[tuple[Decimal, ...]] = []
-        for cells in self._moving:
+        for cells in self._moving if len(wanted) == len(places) else ():
+            if len(cells) < self._table.width:
+                continue
             row: list[Decimal] = []
-            for place in places if len(cells) >= self._table.width else ():
-                figure = figures[cells[place].strip() or "0"] if place is not None else Reason("columns_not_found")
+            for place in wanted:
+                figure = figures[cells[place].strip() or "0"]
                 if isinstance(figure, Reason):
                     return []
                 row.append(Decimal(figure[0]).scaleb(-figure[1]))
-            if row:
-                read.append(tuple(row))
+            read.append(tuple(row))
         return read
 
     # The rows

@@ -91,7 +91,7 @@ def plan_statements(
             len(rows) - len(row_of),
             file_name,
             len(row_of) - recorded_count,
-            tuple([account for account in unknown if row_of]),
+            (*[account for account in unknown if row_of], *sorted(categories.counterparts)),
         )
     )
     opened = sum(target.opens for target in unique) + len(categories.opened)

@@ -259,7 +259,7 @@ def _unit(facts: BookFacts, statement: Statement, known: Account | None) -> Comm
 
 
 def derived_name(statement: Statement, ends: int | None = ACCOUNT_ENDS) -> str | None:
-    """An account's name from its bank, its type and the end of its number (None: all of it): `Assets:Banco-Modelo-3456`.
+    """An account's name from bank, type and the end of its number (None: all of it): `Assets:Banco-Modelo-3456`.
 
     The same for every file of the account. None where the file tells neither bank nor number.
     """

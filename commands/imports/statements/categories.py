@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 from commands.imports.plan import BookFacts, Desk
-from commands.imports.reading import StatementRow
+from commands.imports.reading import AccountType, Statement, StatementRow
+from commands.imports.statements.accounts import derived_name
 from commands.imports.texts import clean
 from domain.errors import Rejected
 from domain.ledger import Account, AccountId, Kind, OpenAccount, Posting, kind_of
@@ -44,6 +46,8 @@ class Categories:
         self._names: dict[str, AccountId] = {}
         self._told: dict[AccountId, str] = {}
         self.opened: list[OpenAccount] = []
+        self.counterparts: set[AccountId] = set()
+        """Accounts of the bank that are opened by what another's rows move there: what they held is not known."""
 
     def named(self, name: str) -> AccountId:
         """The account of that full name, to be opened where there is none."""
@@ -65,7 +69,9 @@ class Categories:
         known = self._facts.accounts.get(account)
         return known.name if known is not None else self._told.get(account)
 
-    def against(self, row: StatementRow, day: date, amount: Amount, account: Account) -> tuple[Posting, ...]:
+    def against(
+        self, statement: Statement, row: StatementRow, day: date, amount: Amount, account: Account
+    ) -> tuple[Posting, ...]:
         """The postings that stand against a row's own, booked on `day`."""
         is_debt = account.kind is Kind.LIABILITIES
         if row.splits:
@@ -75,8 +81,20 @@ class Categories:
         rule = first_fit(self._rules, Movement(account.id, day, amount, row.payee, row.memo))
         if rule is not None:
             return (Posting(rule.category, -amount),)
+        if row.counterpart is not None:
+            return (Posting(self._counterpart(statement, row.counterpart), -amount),)
         spends = is_debt or amount.minor < 0 or is_refund(row)
         return (Posting(self.named(SPENT if spends else EARNED), -amount),)
+
+    def _counterpart(self, statement: Statement, kind: AccountType) -> AccountId:
+        """The person's other account at the bank, by the name that its own files would give it."""
+        name = derived_name(replace(statement, type=kind, account_number=""))
+        if name is None:
+            return self.named(SPENT)
+        account = self.named(name)
+        if name not in self._facts.names:
+            self.counterparts.add(account)
+        return account
 
     def _split(self, row: StatementRow, unit: Commodity, is_debt: bool) -> tuple[Posting, ...]:
         sums: dict[str, int] = {}

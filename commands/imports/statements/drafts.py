@@ -33,7 +33,7 @@ from commands.imports.statements.instalments import Purchases
 from commands.imports.statements.likeness import Fresh, Join
 from commands.imports.trades import investment_postings, units_not_booked
 from domain.errors import Rejected
-from domain.ledger import AccountId, How, JoinTransaction, Posting, RecordTransaction, TransactionId
+from domain.ledger import AccountId, How, JoinTransaction, Kind, Posting, RecordTransaction, TransactionId
 from domain.money import Amount, Commodity, at_scale_of, parse_amount
 
 
@@ -170,8 +170,9 @@ class Draft:
                 self.target.brought.append((one.day, self._cash(one)))
                 self.target.records.append((row.row, own))
                 recorded[row.row] = own.transaction
-                reason = unclear.get(row.row) or self._why_new(one)
-                self._show(row, amount, Verdict.NEW, reason, self.categories.name_of(own.postings))
+                category = self.categories.name_of(own.postings)
+                reason = unclear.get(row.row) or self._why_new(one, category)
+                self._show(row, amount, Verdict.NEW, reason, category)
                 continue
             into = join.transaction if join.row is None else recorded[join.row]
             assert into is not None
@@ -181,11 +182,13 @@ class Draft:
             self.target.joins.append((row.row, JoinTransaction(into, own, join.how)))
             self._show(row, amount, verdict, join.reason, transaction=join.transaction)
 
-    def _why_new(self, one: Fresh) -> Reason:
+    def _why_new(self, one: Fresh, category: str | None) -> Reason:
         if one.day != one.row.date:
             return Reason("row_on_first_open_day", {"date": one.day})
         if one.row.trade is not None and one.row.trade.units.minor < 0:
             return Reason("sale_without_lots")
+        if one.row.counterpart is not None and (category or "").startswith(str(Kind.ASSETS)):
+            return Reason("row_to_own_account", {"account": category})
         return ROW_NEW
 
     def _cash(self, one: Fresh) -> int:
@@ -206,7 +209,7 @@ class Draft:
             held = self.securities[row.trade.security] if row.trade is not None else self.target.unit
             postings = investment_postings(row, account.id, one.amount, held, self.categories.named)
         else:
-            against = self.categories.against(row, one.day, one.amount, account)
+            against = self.categories.against(self.statement, row, one.day, one.amount, account)
             postings = (Posting(account.id, one.amount), *against)
         return RecordTransaction(
             TransactionId(self.desk.new_id()),
