@@ -41,8 +41,9 @@ dev: .venv/installed-dev ## the same with the tools and what the tests need
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/installed-dev: requirements/dev.txt pyproject.toml | .venv
+.venv/installed-dev: requirements/dev.txt requirements/oracles.txt pyproject.toml | .venv
 	$(PIP) install --quiet --require-hashes --requirement $<
+	$(PIP) install --quiet --require-hashes --no-deps --requirement requirements/oracles.txt
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@ .venv/installed
 
@@ -104,6 +105,7 @@ lock: .venv-lock ## write requirements/*.txt anew after a change in pyproject.to
 		$(LOCK) - --constraint requirements/runtime.txt --output-file requirements/beancount.txt
 	$(LOCK) pyproject.toml --group build --group dev --extra beancount --constraint requirements/runtime.txt \
 		--constraint requirements/beancount.txt --output-file requirements/dev.txt
+	$(LOCK) --no-deps --group oracles --output-file requirements/oracles.txt
 	$(LOCK) --group fuzz --constraint requirements/dev.txt --output-file requirements/fuzz.txt
 
 upgrade: .venv-lock ## the same, taking the newest versions

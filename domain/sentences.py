@@ -74,6 +74,10 @@ SENTENCES: dict[str, str] = {
     "bank_reported_error": "The bank sent an error in place of a statement: {bank_message}. Download the file again.",
     "beancount_errors": "beancount finds {count} errors in the file: {errors}. Mend them and try again.",
     "beancount_includes_files": "The file includes others: {files}. Put everything into one file first.",
+    "beancount_may_divide_by_zero": "Line {line} divides by zero, or by something that could be zero. Write the "
+    "result in its place.",
+    "beancount_too_deep": "The file has numbers or texts within each other so deep that beancount cannot read them. "
+    "Write them without so many parentheses.",
     "bind_refused": "{host} can be reached from other machines, and whoever reaches it would own these books. "
     "Serve on 127.0.0.1, or set FINSHIFT_LOCAL_BIND to this address where something else guards it.",
     "body_empty": "The request has no body. Send the JSON that this door describes in /docs.",

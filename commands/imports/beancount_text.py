@@ -18,6 +18,7 @@ from decimal import Decimal
 from importlib import import_module
 from typing import Any
 
+from commands.imports.beancount_guard import parsed
 from commands.imports.reading import (
     MAX_IMPORT_DIRECTIVES,
     MAX_IMPORT_ROWS,
@@ -104,17 +105,17 @@ def _loaded(bean: _Bean, text: str) -> tuple[list[Any], list[Reason], Any]:
 
     A balance that does not hold, or a pad that nothing needs, is no error here: the directive is left out by name.
     """
-    parsed, errors, options = bean.parser.parse_string(text.encode(), report_filename=_FILE)
+    entries, errors, count, options = parsed(bean.parser, bean.grammar, text, _FILE)
     if options["include"]:
         raise Rejected("beancount_includes_files", files=[clean(name)[:100] for name in options["include"][:5]])
-    _refuse(bean, errors)
+    _refuse(bean, errors, count)
     # Beancount's checks break on a custom directive that says nothing.
-    parsed = [
+    entries = [
         entry._replace(values=[]) if isinstance(entry, bean.data.Custom) and entry.values is None else entry
-        for entry in parsed
+        for entry in entries
     ]
-    parsed.sort(key=bean.data.entry_sortkey)
-    booked, errors = bean.booking.book(parsed, options)
+    entries.sort(key=bean.data.entry_sortkey)
+    booked, errors = bean.booking.book(entries, options)
     _refuse(bean, errors)
     padded, _ = bean.pad.pad(booked, options)
     padded.sort(key=bean.data.entry_sortkey)
@@ -124,11 +125,12 @@ def _loaded(bean: _Bean, text: str) -> tuple[list[Any], list[Reason], Any]:
     return checked, remarks, options
 
 
-def _refuse(bean: _Bean, errors: Sequence[Any]) -> None:
+def _refuse(bean: _Bean, errors: Sequence[Any], count: int = 0) -> None:
+    """`beancount_errors` where there are any: `count` of them, or as many as there are here."""
     errors = [error for error in errors if not isinstance(error, bean.grammar.DeprecatedError)]
     if errors:
         told = [f"{_line(error.source)}: {clean(error.message)[:200]}" for error in errors[:MAX_NAMED_ERRORS]]
-        raise Rejected("beancount_errors", count=len(errors), errors=told)
+        raise Rejected("beancount_errors", count=max(count, len(errors)), errors=told)
 
 
 def _line(meta: Any) -> int:

@@ -24,6 +24,8 @@ ACCOUNT_FILE = SAMPLES / "made-up" / "nubank-conta-2026-09.csv"
 CARD_FILE = SAMPLES / "made-up" / "nubank-cartao-2026-10.csv"
 
 BALANCE_TODAY = "2738.89"
+LEFT_AFTER_BILL = "2151.86"
+"""The same less the 587.03 that the card's app shows as owed."""
 EARNED = "6850.37"
 SPENT_BY_ACCOUNT = "4111.48"
 """1,890.00 + 8.50 + 8.50 + 243.77 + 1,322.41 (the card's bill, of which nothing better is known yet) + 119.90 + 500.00
@@ -37,6 +39,7 @@ SAYS: dict[Language, dict[str, str]] = {
         "sample": "Sample household",
         "new": "11 new",
         "balance": "2,738.89",
+        "owed": "587.03",
         "agrees": "Agrees with your bank",
         "duplicates": "11 duplicates",
         "positive": "positive",
@@ -48,6 +51,7 @@ SAYS: dict[Language, dict[str, str]] = {
         "sample": "Família de exemplo",
         "new": "11 novos",
         "balance": "2.738,89",
+        "owed": "587,03",
         "agrees": "Confere com o seu banco",
         "duplicates": "11 repetidos",
         "positive": "positiv",
@@ -162,9 +166,16 @@ def imports_the_card(somebody: Visitor) -> None:
     expect(payment).to_contain_text(re.compile(r"1[.,]322[.,]41"))
     expect(somebody.rows("new")).to_have_count(10)
     every_row_says_why(somebody)
+    knows_the_bill = somebody.window.hand  # who sits at the desk has it elsewhere, and is not held up
+    if knows_the_bill:
+        somebody.answer("#answer-balance_today", says["owed"])
     somebody.look("5-card-preview")
     somebody.find("#import-commit").click()
-    expect(somebody.sees("#import-agreement")).to_have_attribute("data-code", "agreement_unknown")
+    agreement = "agrees_with_bank" if knows_the_bill else "agreement_unknown"
+    expect(somebody.find("#import-agreement")).to_have_attribute("data-code", agreement)
+    expect(somebody.find("#net-worth-notes")).to_be_visible(visible=not knows_the_bill)
+    if knows_the_bill:
+        somebody.shows("#net-worth-now", LEFT_AFTER_BILL)
     somebody.look("6-card-result")
     september(somebody, EARNED, SPENT)
 

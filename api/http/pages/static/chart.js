@@ -77,7 +77,7 @@ export function lineChart(place, width, items, { title, told, open }) {
   // A filled area would overstate a change where its floor is not zero.
   if (bottom === 0)
     drawing.append(svg("path", { class: "area", d: `M${x(0)},${floor}L${points.join("L")}L${x(last)},${floor}Z` }));
-  drawing.append(svg("path", { class: "line", d: `M${points.join("L")}` }));
+  drawing.append(svg("path", { class: "curve", d: `M${points.join("L")}` }));
   const every = width < NARROW && items.length > FEW ? 3 : 1;
   items.forEach((item, n) => {
     if ((last - n) % every === 0)

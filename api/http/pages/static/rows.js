@@ -16,7 +16,7 @@ let filter = "";
 let file = null;
 let changed = null;
 
-/** Show a file's rows. `file` has `preview`, `skip` and `separate` (sets of rows); `whenChanged` is called on a tick. */
+/** Show a file's rows: its `preview`, `skip` and `separate` (sets of rows). `whenChanged` is called on a tick. */
 export function showRows(told, whenChanged) {
   if (file !== told) [shown, filter] = [PAGE, ""];
   [file, changed] = [told, whenChanged];
@@ -68,7 +68,8 @@ function drawRows() {
   fill(body, rows.slice(0, shown).map(tableRow));
   if (focused !== undefined) body.querySelector(`[data-tick="${focused}"]`)?.focus();
   const more = find("rows-more");
-  more.textContent = `${t("more")} (${t("shown", { shown: whole(Math.min(shown, rows.length)), total: whole(rows.length) })})`;
+  const facts = { shown: whole(Math.min(shown, rows.length)), total: whole(rows.length) };
+  more.textContent = `${t("more")} (${t("shown", facts)})`;
   show(more, rows.length > shown);
   show(find("import-rows"), file.preview.rows.length > 0);
 }
