@@ -78,6 +78,8 @@ SENTENCES: dict[str, str] = {
     "result in its place.",
     "beancount_too_deep": "The file has numbers or texts within each other so deep that beancount cannot read them. "
     "Write them without so many parentheses.",
+    "beancount_word_too_long": "Line {line} has more than {limit} characters without a space. Break it with spaces, "
+    "or take it out.",
     "bind_refused": "{host} can be reached from other machines, and whoever reaches it would own these books. "
     "Serve on 127.0.0.1, or set FINSHIFT_LOCAL_BIND to this address where something else guards it.",
     "body_empty": "The request has no body. Send the JSON that this door describes in /docs.",

@@ -16,6 +16,10 @@ from domain.errors import Rejected
 MAX_KEPT_ERRORS = 1_000
 """Errors of a file that are kept; a person mends the first of them, and the rest are counted."""
 
+MAX_WORD_CHARS = 2_000
+"""The longest run without a space: its lexer reads a long one again from every word in it, in quadratic time."""
+
+_LONG_WORD = re.compile(rf"(?<!\S)\S{{{MAX_WORD_CHARS + 1}}}")
 _MAY_BE_BY_ZERO = re.compile(r"[0-9)][ \t\r]*+/[ \t\r+-]*+(?:\(|0[0,]*(?:\.0*)?(?![0-9.,]))")
 
 
@@ -24,26 +28,29 @@ class _Errors(list[Any]):
 
     def __init__(self, old_fashioned: type) -> None:
         super().__init__()
-        self.count = 0
+        self.found = 0
         self._old_fashioned = old_fashioned
 
     def append(self, error: Any) -> None:
         if isinstance(error, self._old_fashioned):
             return
-        self.count += 1
-        if self.count <= MAX_KEPT_ERRORS:
+        self.found += 1
+        if self.found <= MAX_KEPT_ERRORS:
             super().append(error)
 
 
 def parsed(parser: Any, grammar: Any, text: str, file: str) -> tuple[list[Any], list[Any], int, Any]:
     """Directives, the first errors, how many there are, and options, by beancount's modules `parser` and `grammar`.
 
-    `beancount_may_divide_by_zero` for a division whose divisor is zero or an expression, `beancount_too_deep` for
-    numbers or texts within each other beyond what it can take.
+    `beancount_may_divide_by_zero` for a division whose divisor is zero or an expression, `beancount_word_too_long`
+    for a run without spaces, `beancount_too_deep` for numbers within each other, beyond what it can take.
     """
     found = _MAY_BE_BY_ZERO.search(text)
     if found is not None:
         raise Rejected("beancount_may_divide_by_zero", line=text.count("\n", 0, found.start()) + 1)
+    found = _LONG_WORD.search(text)
+    if found is not None:
+        raise Rejected("beancount_word_too_long", line=text.count("\n", 0, found.start()) + 1, limit=MAX_WORD_CHARS)
     builder = grammar.Builder()
     errors = builder.errors = _Errors(grammar.DeprecatedError)
     try:
@@ -51,4 +58,4 @@ def parsed(parser: Any, grammar: Any, text: str, file: str) -> tuple[list[Any], 
     except MemoryError:  # its own stack is full, not the machine
         raise Rejected("beancount_too_deep") from None
     directives, _, options = builder.finalize()
-    return directives, list(errors), errors.count, options
+    return directives, list(errors), errors.found, options

@@ -7,10 +7,11 @@ source are never likened to each other: that source's own identity tells them ap
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import islice
 
 from rapidfuzz import fuzz
 
@@ -18,7 +19,7 @@ from commands.imports.plan import BookFacts, Candidate, Desk
 from commands.imports.reading import Reason, StatementRow
 from commands.imports.statements.accounts import Target
 from commands.imports.statements.categories import is_refund
-from domain.ledger import AccountId, How, Posting, TransactionId
+from domain.ledger import Account, AccountId, How, Posting, TransactionId
 from domain.money import Amount
 from domain.words import words as words_of
 
@@ -33,6 +34,11 @@ ALIKE = 60
 
 MAX_COMPARED = 50
 """Standing transactions of one account and amount that a row's words are compared with, the nearest days first."""
+
+MAX_COMPARISONS = 500_000
+"""Comparisons of words for one file: five a row of the largest, where a bank's own need one or two. What is the same on
+the same day is matched beyond them too, in the order of the rows.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,69 +97,162 @@ def found_joins(
 @dataclass(frozen=True, slots=True)
 class _Telling:
     """A standing posting that a row may tell again: its transaction, and the day and words its own bank told, if one
-    did; words None: not known yet.
+    did; words None: not known yet. `number` is its place among those of its account and amount.
     """
 
+    number: int
     transaction: TransactionId
     day: date
     words: str | None
 
 
+_Place = tuple[AccountId, str, int]
+"""An account, a commodity's code, and minor units."""
+
+_Tellings = Mapping[date, Sequence[_Telling]]
+"""What stands at one place, by day."""
+
+
 def _matches(fresh: Sequence[Fresh], candidates: Sequence[Candidate], desk: Desk, source: str) -> dict[int, Join]:
-    standing: dict[_Place, list[_Telling]] = defaultdict(list)
-    for candidate in candidates:
-        for posting in candidate.postings:
-            if (source, posting.account) not in candidate.told_by:
-                amount = posting.amount
-                day, words = candidate.legs.get(posting.account, (candidate.day, None))
-                telling = _Telling(candidate.transaction, day, words)
-                standing[posting.account, amount.commodity.code, amount.minor].append(telling)
     rows: dict[_Place, list[Fresh]] = defaultdict(list)
+    standing = _tellings(candidates, source)
     for one in fresh:
         place = (one.target.account.id, one.amount.commodity.code, one.amount.minor)
         if place in standing and one.row.trade is None:
             rows[place].append(one)
-    if not rows:
-        return {}
-    asked = {telling.transaction for place in rows for telling in standing[place] if telling.words is None}
-    told = {transaction: " ".join(words) for transaction, words in desk.words(asked).items()} if asked else {}
-    joins: dict[int, Join] = {}
-    taken: set[TransactionId] = set()
+    asked = {
+        telling.transaction
+        for place, alike in rows.items()
+        for day in {near for one in alike for near in _days_around(one.day, MATCH_DAYS)} & standing[place].keys()
+        for telling in standing[place][day]
+        if telling.words is None
+    }
+    matching = _Matching(desk.words(asked) if asked else {})
     for place, alike in rows.items():
-        pairs = [
-            (abs((telling.day - one.day).days), -likeness, one.row.row, number, one, telling)
-            for one in alike
-            for number, (telling, likeness) in enumerate(_near(one, standing[place], told))
-        ]
-        for *_, one, telling in sorted(pairs, key=lambda pair: pair[:4]):
-            if one.row.row not in joins and telling.transaction not in taken:
-                taken.add(telling.transaction)
-                params = {"transaction": telling.transaction, "date": telling.day}
-                reason = Reason("row_matches", params)
-                joins[one.row.row] = Join(How.MATCH, reason, telling.day, telling.transaction)
-    return joins
+        matching.match(alike, standing[place])
+    return matching.joins
 
 
-_Place = tuple[AccountId, str, int]
-"""An account, a commodity's code, and minor units."""
+def _tellings(candidates: Sequence[Candidate], source: str) -> dict[_Place, dict[date, list[_Telling]]]:
+    """What stands and another source than this told, by place and day."""
+    standing: dict[_Place, dict[date, list[_Telling]]] = defaultdict(lambda: defaultdict(list))
+    for number, candidate in enumerate(candidates):
+        for posting in candidate.postings:
+            if (source, posting.account) not in candidate.told_by:
+                amount = posting.amount
+                day, words = candidate.legs.get(posting.account, (candidate.day, None))
+                telling = _Telling(number, candidate.transaction, day, words)
+                standing[posting.account, amount.commodity.code, amount.minor][day].append(telling)
+    return standing
 
 
-def _near(one: Fresh, standing: Sequence[_Telling], told: Mapping[TransactionId, str]) -> list[tuple[_Telling, float]]:
-    """What may be the row's: what stands on its day, and of near days what has words alike.
-
-    Of near days only those that the statement covers, or the last coffee of one file would be the first of the next.
+@dataclass(slots=True)
+class _Matching:
+    """The matches of a file, found place by place: what is on the same day first, of that what has words alike, then
+    what has words alike on near days. Of equally good ones the row and the transaction that come first.
     """
-    first, last = one.covered
-    near = [t for t in standing if abs((t.day - one.day).days) <= MATCH_DAYS and first <= t.day <= last]
-    near.sort(key=lambda telling: abs((telling.day - one.day).days))
-    mine = " ".join(words_of(f"{one.row.payee} {one.row.memo}"))
-    found: list[tuple[_Telling, float]] = []
-    for telling in near[:MAX_COMPARED]:
-        theirs = " ".join(words_of(telling.words or told.get(telling.transaction, "")))
-        likeness = fuzz.token_set_ratio(mine, theirs)
-        if telling.day == one.day or likeness >= ALIKE:
-            found.append((telling, likeness))
-    return found
+
+    told: Mapping[TransactionId, tuple[str, str]]
+    joins: dict[int, Join] = field(default_factory=dict)
+    _taken: set[TransactionId] = field(default_factory=set)
+    _words: dict[TransactionId, str] = field(default_factory=dict)
+    _comparisons: int = 0
+
+    def match(self, alike: Sequence[Fresh], standing: _Tellings) -> None:
+        """Match rows of one account and amount with what stands there."""
+        self._join_same_words(alike, standing)
+        left = [one for one in alike if self._is_left(one)]
+        self._join_likest([(one, self._untaken(standing.get(one.day, ()), one)) for one in left], 0)
+        self._join_in_order([one for one in left if self._is_left(one)], standing)
+        left = [one for one in left if self._is_left(one)]
+        self._join_likest([(one, self._near(one, standing)) for one in left], ALIKE)
+
+    def _is_left(self, one: Fresh) -> bool:
+        return one.row.row not in self.joins
+
+    def _join_same_words(self, alike: Sequence[Fresh], standing: _Tellings) -> None:
+        """What is told in the same words on the same day needs no comparing."""
+        by_words: dict[tuple[date, str], deque[_Telling]] = defaultdict(deque)
+        for day in {one.day for one in alike} & standing.keys():
+            for telling in standing[day]:
+                by_words[day, self._words_of(telling)].append(telling)
+        if by_words:
+            for one in alike:
+                self._join_first(one, by_words.get((one.day, _own_words(one))))
+
+    def _join_in_order(self, left: Sequence[Fresh], standing: _Tellings) -> None:
+        """Where more stands on one day than is compared, the rows are matched as they come, or they would stand twice."""
+        by_day: dict[date, deque[_Telling]] = {}
+        for one in left:
+            if one.day in standing:
+                self._join_first(one, by_day.setdefault(one.day, deque(standing[one.day])))
+
+    def _join_first(self, one: Fresh, tellings: deque[_Telling] | None) -> None:
+        while tellings and tellings[0].transaction in self._taken:
+            tellings.popleft()
+        if tellings and one.covered[0] <= tellings[0].day <= one.covered[1]:
+            self._join(one, tellings.popleft())
+
+    def _join_likest(self, pairs: Iterable[tuple[Fresh, Iterable[_Telling]]], at_least: float) -> None:
+        """Join what is nearest, and of that what is likest, among pairs whose words are at least so much alike."""
+        found: list[tuple[int, float, int, int, Fresh, _Telling]] = []
+        for one, tellings in pairs:
+            mine = ""
+            for telling in islice(tellings, MAX_COMPARED):
+                if self._comparisons >= MAX_COMPARISONS:
+                    break
+                self._comparisons += 1
+                mine = mine or _own_words(one)
+                likeness = fuzz.token_set_ratio(mine, self._words_of(telling))
+                if likeness >= at_least:
+                    apart = abs((telling.day - one.day).days)
+                    found.append((apart, -likeness, one.row.row, telling.number, one, telling))
+        found.sort(key=lambda pair: pair[:4])
+        for *_, one, telling in found:
+            if self._is_left(one) and telling.transaction not in self._taken:
+                self._join(one, telling)
+
+    def _near(self, one: Fresh, standing: _Tellings) -> Iterator[_Telling]:
+        """What is left on near days, the nearest first."""
+        for apart in range(1, MATCH_DAYS + 1):
+            days = [one.day - timedelta(days=apart), one.day + timedelta(days=apart)]
+            # Before and after in the order in which they stand, of each only what may be compared at all.
+            found = [t for day in days for t in islice(self._untaken(standing.get(day, ()), one), MAX_COMPARED)]
+            yield from sorted(found, key=lambda telling: telling.number)
+
+    def _untaken(self, tellings: Sequence[_Telling], one: Fresh) -> Iterator[_Telling]:
+        """What no row has taken yet and the row's statement covers, or the last coffee of one file would be the first
+        of the next.
+        """
+        if tellings and one.covered[0] <= tellings[0].day <= one.covered[1]:
+            for telling in tellings:
+                if telling.transaction not in self._taken:
+                    yield telling
+
+    def _words_of(self, telling: _Telling) -> str:
+        if telling.words is not None:
+            return " ".join(words_of(telling.words))
+        known = self._words.get(telling.transaction)
+        if known is None:
+            known = " ".join(words_of(" ".join(self.told.get(telling.transaction, ()))))
+            self._words[telling.transaction] = known
+        return known
+
+    def _join(self, one: Fresh, telling: _Telling) -> None:
+        self._taken.add(telling.transaction)
+        reason = Reason("row_matches", {"transaction": telling.transaction, "date": telling.day})
+        self.joins[one.row.row] = Join(How.MATCH, reason, telling.day, telling.transaction)
+
+
+def _own_words(one: Fresh) -> str:
+    return " ".join(words_of(f"{one.row.payee} {one.row.memo}"))
+
+
+def _days_around(day: date, days: int) -> list[date]:
+    """The days near one, as far as the calendar goes."""
+    ordinal = day.toordinal()
+    last = date.max.toordinal()
+    return [date.fromordinal(near) for near in range(max(1, ordinal - days), min(last, ordinal + days) + 1)]
 
 
 # The other leg of a transfer
@@ -161,8 +260,11 @@ def _near(one: Fresh, standing: Sequence[_Telling], told: Mapping[TransactionId,
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """The standing side of a transfer: `account` gave or got the opposite; `row` is the file's own that records it."""
+    """The standing side of a transfer: `account` gave or got the opposite; `row` is the file's own that records it.
+    `number` is its place among all sides.
+    """
 
+    number: int
     account: AccountId
     name: str
     day: date
@@ -170,51 +272,153 @@ class _Side:
     row: int | None = None
 
 
+_Sum = tuple[str, int]
+"""A commodity's code, and minor units as the row that looks for the other side has them."""
+
+
+@dataclass(slots=True)
+class _Cell:
+    """The sides of one amount and day: only one that is alone is ever joined, so of others their number will do."""
+
+    count: int = 0
+    of_account: dict[AccountId, tuple[int, _Side]] = field(default_factory=dict)
+    """How many are of an account, and the first of them."""
+
+    def add(self, side: _Side) -> None:
+        count, first = self.of_account.get(side.account, (0, side))
+        self.of_account[side.account] = (count + 1, first)
+        self.count += 1
+
+    def beside(self, account: AccountId) -> tuple[int, _Side | None]:
+        """How many are not of an account, and the first of them."""
+        count = self.count - self.of_account.get(account, _NO_SIDES)[0]
+        first = next((first for own, (_, first) in self.of_account.items() if own != account), None)
+        return count, first
+
+
+_NO_SIDES = (0, None)
+_Cells = dict[_Sum, dict[date, _Cell]]
+
+
+@dataclass(slots=True)
+class _Sides:
+    """Both sides of what may be a transfer: what stands, and what the file itself brings to several accounts."""
+
+    facts: BookFacts
+    rows: list[Fresh]
+    _standing: _Cells
+    _brought: _Cells = field(default_factory=dict)
+    _rows: dict[_Sum, dict[date, Counter[AccountId]]] = field(default_factory=dict)
+    _accounts: dict[AccountId, Account] = field(default_factory=dict)
+    _confirmed: dict[tuple[AccountId, str], int] = field(default_factory=dict)
+    _counted: dict[tuple[_Sum, AccountId, date, bool], int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, fresh: Sequence[Fresh], candidates: Sequence[Candidate], facts: BookFacts) -> _Sides:
+        standing: _Cells = {}
+        number = 0
+        for candidate in candidates:
+            for category in _open_ends(candidate, facts):
+                for posting in candidate.postings:
+                    account = facts.accounts[posting.account]
+                    if posting.amount == -category.amount and not account.kind.is_category:
+                        side = _Side(number, account.id, account.name, candidate.day, candidate.transaction)
+                        _cell(standing, _sum_of(category.amount), side.day).add(side)
+                        number += 1
+        sums = {_sum_of(one.amount) for one in fresh}
+        is_several = len({one.target.account.id for one in fresh}) > 1
+        meeting = {
+            (code, minor)
+            for code, minor in sums
+            if (code, minor) in standing or (is_several and (code, -minor) in sums)
+        }
+        sides = cls(facts, [], standing)
+        if not meeting:
+            return sides
+        sides.rows = [one for one in fresh if _sum_of(one.amount) in meeting and _may_transfer(one)]
+        for number, one in enumerate(sides.rows, number):
+            account = one.target.account
+            side = _Side(number, account.id, account.name, one.day, row=one.row.row)
+            _cell(sides._brought, _sum_of(-one.amount), one.day).add(side)
+            by_day = sides._rows.setdefault(_sum_of(one.amount), {})
+            by_day.setdefault(one.day, Counter())[account.id] += 1
+            sides._accounts[account.id] = account
+        return sides
+
+    def meeting(self, one: Fresh) -> tuple[int, _Side | None]:
+        """How many sides a row may be the other of, and the first of them."""
+        wanted, account = _sum_of(one.amount), one.target.account
+        standing, brought = self._standing.get(wanted, {}), self._brought.get(wanted, {})
+        met, first = 0, None
+        for day in _days_around(one.day, TRANSFER_DAYS):
+            for cell in (standing.get(day), brought.get(day)):
+                if cell is None or (cell is standing.get(day) and not self._may_post(account, wanted[0], day)):
+                    continue
+                count, side = cell.beside(account.id)
+                met += count
+                if side is not None and (first is None or side.number < first.number):
+                    first = side
+        return met, first
+
+    def rows_meeting(self, side: _Side, wanted: _Sum) -> int:
+        """How many rows may be the other of a side."""
+        is_standing = side.row is None
+        place = (wanted, side.account, side.day, is_standing)
+        known = self._counted.get(place)
+        if known is None:
+            by_day = self._rows.get(wanted, {})
+            known = self._counted[place] = sum(
+                count
+                for day in _days_around(side.day, TRANSFER_DAYS)
+                for account, count in by_day.get(day, {}).items()
+                if account != side.account
+                and not (is_standing and not self._may_post(self._accounts[account], wanted[0], side.day))
+            )
+        return known
+
+    def _may_post(self, account: Account, code: str, day: date) -> bool:
+        """Whether a row's account takes a leg on the other side's day: it is open, and not confirmed beyond it."""
+        if account.opened_on is not None and day < account.opened_on:
+            return False
+        confirmed = self._confirmed.get((account.id, code))
+        if confirmed is None:
+            confirmed = max(self.facts.asserted.get((account.id, code), ()), default=0)
+            self._confirmed[account.id, code] = confirmed
+        return day.toordinal() > confirmed
+
+
+def _sum_of(amount: Amount) -> _Sum:
+    return amount.commodity.code, amount.minor
+
+
+def _cell(cells: _Cells, wanted: _Sum, day: date) -> _Cell:
+    return cells.setdefault(wanted, {}).setdefault(day, _Cell())
+
+
 def _transfers(
     fresh: Sequence[Fresh], candidates: Sequence[Candidate], facts: BookFacts
 ) -> tuple[dict[int, Join], dict[int, Reason]]:
-    opposite: dict[tuple[str, int], list[_Side]] = defaultdict(list)
-    for candidate in candidates:
-        for category in _open_ends(candidate, facts):
-            code, minor = category.amount.commodity.code, category.amount.minor
-            for posting in candidate.postings:
-                account = facts.accounts[posting.account]
-                if posting.amount == -category.amount and not account.kind.is_category:
-                    side = _Side(account.id, account.name, candidate.day, candidate.transaction)
-                    opposite[code, minor].append(side)
-    possible = [one for one in fresh if _may_transfer(one)]
-    for one in possible:
-        account = one.target.account
-        side = _Side(account.id, account.name, one.day, row=one.row.row)
-        opposite[one.amount.commodity.code, -one.amount.minor].append(side)
-    sides_of: dict[int, list[_Side]] = {}
-    rows_of: dict[_Side, list[int]] = defaultdict(list)
-    for one in possible:
-        sides = [
-            side
-            for side in opposite.get((one.amount.commodity.code, one.amount.minor), ())
-            if side.account != one.target.account.id
-            and abs((side.day - one.day).days) <= TRANSFER_DAYS
-            and (side.row is not None or _may_post(one, side.day, facts))
-        ]
-        if sides:
-            sides_of[one.row.row] = sides
-            for side in sides:
-                rows_of[side].append(one.row.row)
+    sides = _Sides.of(fresh, candidates, facts)
+    met: dict[int, tuple[int, _Side, _Sum]] = {}
+    for one in sides.rows:
+        count, side = sides.meeting(one)
+        if side is not None:
+            met[one.row.row] = count, side, _sum_of(one.amount)
     joins: dict[int, Join] = {}
     unclear: dict[int, Reason] = {}
-    for row, sides in sides_of.items():
-        if len(sides) > 1 or len(rows_of[sides[0]]) > 1:
-            unclear[row] = Reason("transfer_not_clear", {"count": max(len(sides), len(rows_of[sides[0]]))})
+    for row, (count, side, wanted) in met.items():
+        rows = sides.rows_meeting(side, wanted)
+        if count > 1 or rows > 1:
+            unclear[row] = Reason("transfer_not_clear", {"count": max(count, rows)})
             continue
-        (side,) = sides
+        params: dict[str, object] = {"account": side.name, "date": side.day}
         if side.row is None:
-            params = {"account": side.name, "date": side.day, "transaction": side.transaction}
+            params["transaction"] = side.transaction
             joins[row] = Join(How.TRANSFER, Reason("row_is_transfer", params), side.day, side.transaction)
-        elif len(sides_of.get(side.row, ())) > 1:
-            unclear[row] = Reason("transfer_not_clear", {"count": len(sides_of[side.row])})
+        elif side.row in met and met[side.row][0] > 1:
+            unclear[row] = Reason("transfer_not_clear", {"count": met[side.row][0]})
         elif side.row < row:
-            params = {"account": side.name, "date": side.day, "other_row": side.row}
+            params["other_row"] = side.row
             joins[row] = Join(How.TRANSFER, Reason("row_is_transfer_in_file", params), side.day, row=side.row)
     return joins, unclear
 
@@ -229,12 +433,3 @@ def _open_ends(candidate: Candidate, facts: BookFacts) -> list[Posting]:
     """The one category posting that may stand for an account that no file has told of yet."""
     ends = [p for p in candidate.postings if facts.accounts[p.account].kind.is_category]
     return ends if len(ends) == 1 and ends[0].cost is None and ends[0].price is None else []
-
-
-def _may_post(one: Fresh, day: date, facts: BookFacts) -> bool:
-    """Whether the row's account takes a leg on the other side's day: it is open, and not confirmed beyond it."""
-    account = one.target.account
-    if account.opened_on is not None and day < account.opened_on:
-        return False
-    asserted = facts.asserted.get((account.id, one.amount.commodity.code), frozenset())
-    return not any(day.toordinal() <= until for until in asserted)

@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from commands.imports.beancount_guard import MAX_KEPT_ERRORS
+from commands.imports.beancount_guard import MAX_KEPT_ERRORS, MAX_WORD_CHARS
 from commands.imports.beancount_text import Beancount
 from domain.errors import Rejected
 
@@ -41,7 +41,12 @@ def test_any_other_division_does(divided: str) -> None:
 
 
 def test_numbers_within_too_many_parentheses_are_refused() -> None:
-    assert refused(ENTRY.format("(" * 20_000 + "1" + ")" * 20_000)) == "beancount_too_deep"
+    assert refused(ENTRY.format("( " * 20_000 + "1" + " )" * 20_000)) == "beancount_too_deep"
+
+
+def test_a_run_without_spaces_is_refused_before_it_costs_quadratic_time() -> None:
+    assert refused(OPENED + "option" * MAX_WORD_CHARS) == "beancount_word_too_long"
+    assert len(Beancount().read((OPENED + ENTRY.format("1")).replace("Shop", "x" * 1_900).encode()).entries) == 1
 
 
 @pytest.mark.parametrize("line", ["$", " $", "x", "  A:", "poptag #a", "\u00e9"])

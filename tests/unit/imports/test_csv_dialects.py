@@ -143,13 +143,15 @@ def check(found: Statements, rows: list[Row], dialect: Dialect) -> bool:
 def test_rows_in_any_dialect_come_back_as_they_were_or_something_is_asked(rows: list[Row], dialect: Dialect) -> None:
     if dialect.newest_first:
         rows = sorted(rows, reverse=True)
-    # Signs that are the other way round look like any others: a person says so, or a profile.
-    hints = Hints(sign="reversed") if dialect.style == "reversed" else Hints()
+    # Signs that are the other way round look like any others, so somebody says so; no sign at all is asked.
+    is_reversed = dialect.style == "reversed"
+    hints = Hints(sign="reversed") if is_reversed and any(minor > 0 for _, minor, _ in rows) else Hints()
     raw = file_of(rows, dialect)
     assert Delimited().fits(raw, "statement")
     found = Delimited().read(raw, hints)
     assert check(found, rows, dialect) == (not found.questions)
-    answers = Hints(decimal_mark=dialect.mark, date_order=dialect.order, sign=hints.sign or "as-written")
+    sign = "reversed" if is_reversed else "as-written"
+    answers = Hints(decimal_mark=dialect.mark, date_order=dialect.order, sign=sign)
     assert check(Delimited().read(raw, answers), rows, dialect)
 
 
