@@ -31,6 +31,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
     from infra.clock import FixedClock, SystemClock, TimeOrderedIds
     from infra.keys import KeyFile
     from infra.pending import SqlPendingImports
+    from infra.profiles import Formats
     from infra.read_models import open_read_models
     from infra.snapshots import SqlSnapshots
     from infra.store import SqlEventStore
@@ -60,7 +61,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
         opened.callback(bus.close)
         words = RegisterWords(runner, read_models.read)
         pending = SqlPendingImports(store.writing, store.reading)
-        imports = ImportService(bus, store, keys, ids, clock, pending, words)
+        imports = ImportService(bus, store, keys, ids, clock, pending, words, Formats(settings.profiles_dir))
         yield Parts(
             bus=bus,
             store=store,

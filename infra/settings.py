@@ -79,5 +79,10 @@ class Settings(BaseSettings):
         return f"sqlite+pysqlite:///{self.data_dir / 'read-models.db'}"
 
     @property
+    def profiles_dir(self) -> Path:
+        """Where a person keeps CSV profiles of their own."""
+        return self.data_dir / "profiles"
+
+    @property
     def keys_file(self) -> Path:
         return self.data_dir / "keys"

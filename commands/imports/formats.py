@@ -12,6 +12,7 @@ from commands.imports.mt940 import Mt940
 from commands.imports.ofx import Ofx
 from commands.imports.qif import Qif
 from commands.imports.reading import MAX_IMPORT_BYTES, SNIFFED_BYTES, Format
+from commands.imports.texts import read_text
 from domain.errors import Rejected
 
 FORMATS: Sequence[Format] = (Ofx(), Camt053(), Mt940(), Qif(), Beancount(), Delimited())
@@ -25,7 +26,8 @@ def format_of(raw: bytes, file_name: str, named: str | None, formats: Sequence[F
     """The format that a person names, or the first that the file looks like.
 
     `import_empty`, `import_too_large`, `format_unknown` (a name that is none), `format_not_found` (a file like none),
-    and by name what is no statement at all, whatever it is called (`kinds`).
+    `import_not_text`, and by name
+    what is no statement at all, whatever it is called (`kinds`).
     """
     if len(raw) > MAX_IMPORT_BYTES:
         raise Rejected("import_too_large", limit=MAX_IMPORT_BYTES)
@@ -43,4 +45,5 @@ def format_of(raw: bytes, file_name: str, named: str | None, formats: Sequence[F
         for form in formats:
             if form.fits(head, name):
                 return form
+    read_text(head if len(raw) <= SNIFFED_BYTES else head[: head.rfind(b"\n") + 1])  # what is no text says so
     raise Rejected("format_not_found", formats=known)

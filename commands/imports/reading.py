@@ -138,8 +138,8 @@ class StatementRow:
     `row` counts from 1 through the whole file. `dated` is False where the row itself has no date and `date` is the
     statement's last day. `instalment` is (k, n). `left_out` says why the row cannot be booked at all. `pending` is what
     the bank has not booked yet. `category` and `splits` are another program's, as written (`Food:Market`). `income` is
-    a name of what a broker's row earned (`Dividends`), `trade` the holding that it moved. `counterpart` is the type of the
-    person's other account at the bank that the row moves money to or from.
+    a name of what a broker's row earned (`Dividends`), `trade` the holding that it moved. `counterpart` is the type of
+    the person's other account at the bank that the row moves money to or from.
     """
 
     row: int

@@ -120,7 +120,7 @@ class ImportService:
         clock: Clock,
         pending: PendingImports,
         words: Words,
-        formats: Sequence[Format] = FORMATS,
+        formats: Callable[[], Sequence[Format]] = lambda: FORMATS,
     ) -> None:
         self._bus = bus
         self._store = store
@@ -142,7 +142,7 @@ class ImportService:
         answers: Answers = NO_ANSWERS,
     ) -> Preview:
         """Read a file and say what its commit would do. Raises `Rejected` for a file that cannot be imported."""
-        form = format_of(raw, file_name, format or ("csv" if profile else None), self._formats)
+        form = format_of(raw, file_name, format or ("csv" if profile else None), self._formats())
         if profile and form.name != "csv":
             raise Rejected("profile_not_for_format", format=form.name)
         import_id = ImportId(self._ids.new())
@@ -231,9 +231,10 @@ class ImportService:
 
     def _read(self, upload: Upload, answers: Answers) -> Reading:
         """What the file says, as the person says that it is to be read."""
-        form = next((form for form in self._formats if form.name == upload.format), None)
+        formats = self._formats()
+        form = next((form for form in formats if form.name == upload.format), None)
         if form is None:
-            raise Rejected("format_unknown", format=upload.format, formats=[form.name for form in self._formats])
+            raise Rejected("format_unknown", format=upload.format, formats=[form.name for form in formats])
         return form.read(upload.raw, replace(answers.hints, profile=upload.profile))
 
     def _plan(

@@ -96,10 +96,10 @@ def read_text(raw: bytes, declared: str | None = None) -> Text:
     except UnicodeDecodeError as error:
         at = error.start
     around = raw[max(0, at - LOOKED_AT_BYTES // 2) : at + LOOKED_AT_BYTES // 2]
+    if declared in (None, _WESTERN) and _is_broken_utf_8(around):
+        raise Rejected("import_not_text")
     if declared is None:
         declared = _made_sense_of(around)
-    if declared == _WESTERN and _is_broken_utf_8(around):
-        raise Rejected("import_not_text")
     return Text(_in(raw, declared, declared).text, declared, nul_count)
 
 

@@ -47,7 +47,8 @@ class Profile:
     too. Without any header the columns are told by their position (from 1) and `width` is how many there are.
     `booked`, `pending` and `dropped` are the words of the column `state`; `balance_rows` folded texts of rows that tell
     a balance and move nothing, those with `*` begin so. `account_labels`, `balance_labels` stand before a value in the
-    lines above the header. `parts` says what type of account a word of the column `part` is.
+    lines above the header. `parts` says what type of account a word of the column `part` is; `counterparts` what type
+    the person's other account at the bank is that a row of these words moves money to or from.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Profile:
     pending: frozenset[str] = frozenset()
     dropped: frozenset[str] = frozenset()
     parts: Mapping[str, AccountType] = field(default_factory=dict)
+    counterparts: Mapping[str, AccountType] = field(default_factory=dict)
     balance_rows: frozenset[str] = frozenset()
     account_labels: frozenset[str] = frozenset()
     balance_labels: frozenset[str] = frozenset()
@@ -292,6 +294,7 @@ _FIELDS: Mapping[str, Callable[[str, object], Any]] = {
     "columns": _columns,
     "states": _states,
     "parts": _parts,
+    "counterparts": _parts,
     "balance_rows": _balance_rows,
     "above": _above,
 }

@@ -154,6 +154,7 @@ class _Reading:
         self._date_at, self._payee_at, self._memo_at = roles["date"], roles.get("payee", ()), roles.get("memo", ())
         self._balance_at, self._currency_at, self._part_at = self._at("balance"), self._at("currency"), self._at("part")
         self._id_at, self._kind_at, self._state_at = self._at("id"), self._at("kind"), self._at("state")
+        self._counterparts = profile.counterparts
         self._balance_words = frozenset(
             text for text in self._texts_of((*self._payee_at, *self._memo_at), rows) if profile.is_balance(text)
         )
@@ -352,6 +353,7 @@ class _Reading:
             True,
             state or left_out,
             state is not None and state.code == "row_pending",
+            counterpart=self._counterparts.get(folded(payee)) if self._counterparts else None,
         )
         group.rows.append(row)
         if self._checks and state is None:

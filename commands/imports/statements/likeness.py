@@ -161,14 +161,20 @@ class _Matching:
     def match(self, alike: Sequence[Fresh], standing: _Tellings) -> None:
         """Match rows of one account and amount with what stands there."""
         self._join_same_words(alike, standing)
-        left = [one for one in alike if self._is_left(one)]
-        self._join_likest([(one, self._untaken(standing.get(one.day, ()), one)) for one in left], 0)
-        self._join_in_order([one for one in left if self._is_left(one)], standing)
-        left = [one for one in left if self._is_left(one)]
-        self._join_likest([(one, self._near(one, standing)) for one in left], ALIKE)
+        left, untaken = self._left(alike), self._untaken(standing)
+        self._join_likest([(one, _covered(untaken, one.day, one)) for one in left], 0)
+        left, untaken = self._left(left), self._untaken(untaken)
+        self._join_in_order(left, untaken)
+        left, untaken = self._left(left), self._untaken(untaken)
+        self._join_likest([(one, _near(untaken, one)) for one in left], ALIKE)
 
-    def _is_left(self, one: Fresh) -> bool:
-        return one.row.row not in self.joins
+    def _left(self, alike: Sequence[Fresh]) -> list[Fresh]:
+        return [one for one in alike if one.row.row not in self.joins]
+
+    def _untaken(self, standing: _Tellings) -> _Tellings:
+        """What no row has taken yet: looked through once, not for each row."""
+        left = {day: [t for t in tellings if t.transaction not in self._taken] for day, tellings in standing.items()}
+        return {day: tellings for day, tellings in left.items() if tellings}
 
     def _join_same_words(self, alike: Sequence[Fresh], standing: _Tellings) -> None:
         """What is told in the same words on the same day needs no comparing."""
@@ -181,11 +187,10 @@ class _Matching:
                 self._join_first(one, by_words.get((one.day, _own_words(one))))
 
     def _join_in_order(self, left: Sequence[Fresh], standing: _Tellings) -> None:
-        """Where more stands on one day than is compared, the rows are matched as they come, or they would stand twice."""
-        by_day: dict[date, deque[_Telling]] = {}
+        """Where more stands on a day than is compared, rows are matched as they come, or they would stand twice."""
+        by_day = {day: deque(standing[day]) for day in {one.day for one in left} & standing.keys()}
         for one in left:
-            if one.day in standing:
-                self._join_first(one, by_day.setdefault(one.day, deque(standing[one.day])))
+            self._join_first(one, by_day.get(one.day))
 
     def _join_first(self, one: Fresh, tellings: deque[_Telling] | None) -> None:
         while tellings and tellings[0].transaction in self._taken:
@@ -197,37 +202,18 @@ class _Matching:
         """Join what is nearest, and of that what is likest, among pairs whose words are at least so much alike."""
         found: list[tuple[int, float, int, int, Fresh, _Telling]] = []
         for one, tellings in pairs:
-            mine = ""
-            for telling in islice(tellings, MAX_COMPARED):
-                if self._comparisons >= MAX_COMPARISONS:
-                    break
+            mine: str | None = None
+            for telling in islice(tellings, min(MAX_COMPARED, MAX_COMPARISONS - self._comparisons)):
                 self._comparisons += 1
-                mine = mine or _own_words(one)
+                mine = _own_words(one) if mine is None else mine
                 likeness = fuzz.token_set_ratio(mine, self._words_of(telling))
                 if likeness >= at_least:
                     apart = abs((telling.day - one.day).days)
                     found.append((apart, -likeness, one.row.row, telling.number, one, telling))
         found.sort(key=lambda pair: pair[:4])
         for *_, one, telling in found:
-            if self._is_left(one) and telling.transaction not in self._taken:
+            if one.row.row not in self.joins and telling.transaction not in self._taken:
                 self._join(one, telling)
-
-    def _near(self, one: Fresh, standing: _Tellings) -> Iterator[_Telling]:
-        """What is left on near days, the nearest first."""
-        for apart in range(1, MATCH_DAYS + 1):
-            days = [one.day - timedelta(days=apart), one.day + timedelta(days=apart)]
-            # Before and after in the order in which they stand, of each only what may be compared at all.
-            found = [t for day in days for t in islice(self._untaken(standing.get(day, ()), one), MAX_COMPARED)]
-            yield from sorted(found, key=lambda telling: telling.number)
-
-    def _untaken(self, tellings: Sequence[_Telling], one: Fresh) -> Iterator[_Telling]:
-        """What no row has taken yet and the row's statement covers, or the last coffee of one file would be the first
-        of the next.
-        """
-        if tellings and one.covered[0] <= tellings[0].day <= one.covered[1]:
-            for telling in tellings:
-                if telling.transaction not in self._taken:
-                    yield telling
 
     def _words_of(self, telling: _Telling) -> str:
         if telling.words is not None:
@@ -242,6 +228,22 @@ class _Matching:
         self._taken.add(telling.transaction)
         reason = Reason("row_matches", {"transaction": telling.transaction, "date": telling.day})
         self.joins[one.row.row] = Join(How.MATCH, reason, telling.day, telling.transaction)
+
+
+def _near(standing: _Tellings, one: Fresh) -> Iterator[_Telling]:
+    """What stands on days near to a row's, the nearest first."""
+    for apart in range(1, MATCH_DAYS + 1):
+        days = [near for near in _days_around(one.day, apart) if abs((near - one.day).days) == apart]
+        # Of each day only what may be compared at all; of both in the order in which they stand.
+        found = [telling for day in days for telling in _covered(standing, day, one)[:MAX_COMPARED]]
+        yield from sorted(found, key=lambda telling: telling.number)
+
+
+def _covered(standing: _Tellings, day: date, one: Fresh) -> Sequence[_Telling]:
+    """What stands on a day that the row's statement covers, or the last coffee of one file would be the first of the
+    next.
+    """
+    return standing.get(day, ()) if one.covered[0] <= day <= one.covered[1] else ()
 
 
 def _own_words(one: Fresh) -> str:
@@ -316,27 +318,24 @@ class _Sides:
     @classmethod
     def of(cls, fresh: Sequence[Fresh], candidates: Sequence[Candidate], facts: BookFacts) -> _Sides:
         standing: _Cells = {}
-        number = 0
+        count = 0
         for candidate in candidates:
             for category in _open_ends(candidate, facts):
                 for posting in candidate.postings:
                     account = facts.accounts[posting.account]
                     if posting.amount == -category.amount and not account.kind.is_category:
-                        side = _Side(number, account.id, account.name, candidate.day, candidate.transaction)
+                        side = _Side(count, account.id, account.name, candidate.day, candidate.transaction)
                         _cell(standing, _sum_of(category.amount), side.day).add(side)
-                        number += 1
+                        count += 1
         sums = {_sum_of(one.amount) for one in fresh}
         is_several = len({one.target.account.id for one in fresh}) > 1
-        meeting = {
-            (code, minor)
-            for code, minor in sums
-            if (code, minor) in standing or (is_several and (code, -minor) in sums)
-        }
+        opposite = {(code, -minor) for code, minor in sums} if is_several else set()
+        meeting = sums & (standing.keys() | opposite)
         sides = cls(facts, [], standing)
         if not meeting:
             return sides
         sides.rows = [one for one in fresh if _sum_of(one.amount) in meeting and _may_transfer(one)]
-        for number, one in enumerate(sides.rows, number):
+        for number, one in enumerate(sides.rows, count):
             account = one.target.account
             side = _Side(number, account.id, account.name, one.day, row=one.row.row)
             _cell(sides._brought, _sum_of(-one.amount), one.day).add(side)
@@ -351,9 +350,10 @@ class _Sides:
         standing, brought = self._standing.get(wanted, {}), self._brought.get(wanted, {})
         met, first = 0, None
         for day in _days_around(one.day, TRANSFER_DAYS):
-            for cell in (standing.get(day), brought.get(day)):
-                if cell is None or (cell is standing.get(day) and not self._may_post(account, wanted[0], day)):
-                    continue
+            cells = [brought[day]] if day in brought else []
+            if day in standing and self._may_post(account, wanted[0], day):
+                cells.append(standing[day])
+            for cell in cells:
                 count, side = cell.beside(account.id)
                 met += count
                 if side is not None and (first is None or side.number < first.number):

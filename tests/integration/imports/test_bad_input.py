@@ -58,7 +58,12 @@ REFUSED = [
     ("64 MiB and one byte", b"," * (MAX_IMPORT_BYTES + 1), "a.csv", "import_too_large"),
     ("half a file", OFX[: len(OFX) // 2], "a.ofx", "import_cut_in_half"),
     ("an entity bomb", BOMB, "a.xml", "import_has_dtd"),
-    ("broken UTF-8", CSV_HEADER + b"2026-09-01,Caf\xc3\xa9 \xe2\x82,-1.00\n", "a.csv", "import_not_text"),
+    (
+        "broken UTF-8",
+        CSV_HEADER + "2026-09-01,Café São João,-1.00\n2026-09-02,Pão".encode() + b"\xe2\x82,-1.00\n",
+        "a.csv",
+        "import_not_text",
+    ),
     ("an unknown currency", OFX.replace(b"USD", b"QQQ"), "a.ofx", "commodity_unknown"),
     ("a letter", b"Dear bank, where is my money?\n", "letter.txt", "format_not_found"),
 ]

@@ -78,6 +78,7 @@ def test_the_card_s_bill_is_a_transfer_and_spending_is_not_doubled(home: Desk) -
     after = home.balances()
     # What the two files tell was spent: the bank's rows without the bill's payment, and the card's purchases.
     assert after[SPENT] - before[SPENT] == Decimal("587.03") - Decimal("1322.41")
+    assert after["Assets:Nubank-Savings", "BRL"] == Decimal("500.00")
     assert (after[BANK], after[CARD]) == (before[BANK], Decimal("735.38"))
     for file in (BANK_FILE, CARD_FILE):
         again = preview(home, file.read_bytes(), file.name)
