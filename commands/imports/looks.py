@@ -52,15 +52,18 @@ def held_on(ledger: Ledger, wanted: Collection[tuple[AccountId, str, date]]) -> 
     """
     held: dict[tuple[AccountId, str, date], int] = {}
     late: dict[tuple[AccountId, str], list[date]] = {}
-    for account, code, day in wanted:
+    days: dict[Place, list[date]] = {}
+    for account, code, day in sorted(wanted, key=lambda asked: asked[2]):
         place = (account, code)
+        days.setdefault(place, []).append(day)
         held[account, code, day] = ledger.holdings.get(place, 0)
         if ledger.latest.get(place, 0) > day.toordinal():
             late.setdefault(place, []).append(day)
     for place, (booked, stands), minor in _between_days(ledger):
-        for account, code, on in wanted:
-            if place == (account, code):
-                held[account, code, on] += minor * ((on >= booked) - (on >= stands))
+        asked_on = days.get(place, [])
+        begin, end = bisect_left(asked_on, min(booked, stands)), bisect_left(asked_on, max(booked, stands))
+        for on in asked_on[begin:end]:
+            held[(*place, on)] += minor if booked < stands else -minor
     if not late:
         return held
     asked = {place: sorted([day.toordinal() for day in days]) for place, days in late.items()}

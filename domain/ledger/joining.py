@@ -26,8 +26,13 @@ from domain.ledger.transactions import (
     checked_record,
     standing_transaction,
 )
-from domain.ledger.vocabulary import ImportId, Posting, TransactionId
+from domain.ledger.vocabulary import MAX_POSTINGS, ImportId, Instalment, Posting, TransactionId
 from domain.private import check_id, private
+
+MAX_JOINED_POSTINGS = 2 * MAX_POSTINGS
+"""Postings that a joining carries, of what stood, what stands and what would stand alone: as many as an amendment, so
+that the event is never larger than any may be.
+"""
 
 MAX_JOINED = 20
 """Rows that may join one transaction: a household has not so many banks and formats."""
@@ -72,6 +77,7 @@ class TransactionJoined:
     fingerprint: str | None = None
     payee: str = private()
     memo: str = private()
+    instalment: Instalment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,9 @@ def decide_joining(
     becomes = _joined(ledger, (day, was), command.how, recorded)
     if becomes is None:
         raise Rejected("transaction_not_joinable", transaction=command.transaction)
+    carried = len(was) + len(becomes[1]) + len(recorded.postings)
+    if carried > MAX_JOINED_POSTINGS:
+        raise Rejected("too_many_postings", count=carried, limit=MAX_JOINED_POSTINGS)
     _check_opened(ledger, becomes)
     check_accounts_open(ledger, was, becomes[1])
     check_turnover(ledger, becomes[1])
@@ -132,6 +141,7 @@ def decide_joining(
         recorded.fingerprint,
         recorded.payee,
         recorded.memo,
+        recorded.instalment,
     )
     return [*declared, *withdrawn, joined]
 
@@ -224,7 +234,17 @@ def stood_alone(ledger: Ledger, rows: Sequence[Joined]) -> list[TransactionRecor
             continue
         postings = tuple([_of_today(ledger, posting) for posting in row.postings])
         recorded = TransactionRecorded(
-            row.own, row.date, postings, None, row.import_id, row.fingerprint, row.payee, row.memo
+            row.own,
+            row.date,
+            postings,
+            None,
+            row.import_id,
+            row.fingerprint,
+            row.payee,
+            row.memo,
+            (),
+            (),
+            row.instalment,
         )
         fitting = (row.how,) if row.how.takes_its_place else (How.MATCH, How.TRANSFER)
         for place, (transaction, entry) in enumerate(standing):
@@ -247,6 +267,7 @@ def stood_alone(ledger: Ledger, rows: Sequence[Joined]) -> list[TransactionRecor
                         row.fingerprint,
                         row.payee,
                         row.memo,
+                        row.instalment,
                     )
                 )
                 break
@@ -347,4 +368,5 @@ def _remembered(event: TransactionJoined) -> Joined:
         (event.was_date, event.was_postings),
         event.payee,
         event.memo,
+        event.instalment,
     )

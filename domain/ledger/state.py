@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
-from domain.ledger.vocabulary import Account, AccountId, ImportId, Posting, TransactionId
+from domain.ledger.vocabulary import Account, AccountId, ImportId, Instalment, Posting, TransactionId
 from domain.money import Amount, Commodity, commodity
 
 Standing = bytes | tuple[int, int, tuple[Posting, ...]]
@@ -63,6 +63,7 @@ class Joined:
     was: Entry
     payee: str
     memo: str
+    instalment: Instalment | None = None
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ from commands.imports.statements.openings import opened_by
 from commands.imports.trades import security_scale
 from domain.book import BookCommand
 from domain.errors import Rejected
-from domain.ledger import ConcludeImport, DeclareCommodity, TransactionId
+from domain.ledger import AccountId, ConcludeImport, DeclareCommodity, TransactionId
 from domain.money import Commodity, commodity
 
 __all__ = ["compared", "overall", "plan_statements"]
@@ -57,7 +57,12 @@ def plan_statements(
     if answers.balance_today is not None and sum(draft.needs_balance for draft in drafts) > 1:
         raise Rejected("balance_today_ambiguous")
     for draft in drafts:
-        draft.take_rows()
+        draft.read_rows()
+    # An account that is still to be opened has no row yet.
+    asked = [fingerprint for draft in drafts if not draft.target.is_new for *_, fingerprint in draft.exact]
+    taken = desk.taken(asked) if asked else {}
+    for draft in drafts:
+        draft.take_rows(taken)
     fresh = [one for draft in drafts for one in draft.fresh]
     met = frozenset([transaction for draft in drafts for transaction in draft.met])
     joins, unclear = found_joins(fresh, facts, desk, source, met)
@@ -67,10 +72,15 @@ def plan_statements(
         draft.state_balance(answers)
     unique = list({target.account.id: target for target in targets}.values())
     questions: list[Question] = [*read.questions, *directory.questions]
-    for target in unique:
-        questions += opened_by(target, drafts, facts, desk)
+    drafts_of: dict[AccountId, list[Draft]] = {target.account.id: [] for target in unique}
     for draft in drafts:
-        draft.foresee()
+        drafts_of[draft.target.account.id].append(draft)
+    for target in unique:
+        questions += opened_by(target, drafts_of[target.account.id], facts, desk)
+    stated_at = frozenset([draft.stated_at for draft in drafts if not draft.target.is_new]) - {None}
+    held = desk.held_on(stated_at) if stated_at else {}
+    for draft in drafts:
+        draft.foresee(held)
     rows = tuple(sorted([row for draft in drafts for row in draft.rows], key=lambda row: row.row))
     commands, row_of = _commands(unique, categories, declared)
     recorded_count = sum(len(target.records) for target in unique)

@@ -7,9 +7,12 @@ name could mean two, the person is asked.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import accumulate
 
 from commands.imports.plan import Answers, BookFacts, Desk
 from commands.imports.reading import AccountType, Question, Statement
@@ -63,6 +66,8 @@ class Target:
     settled: list[RecordTransaction] = field(default_factory=list)
     """What the file's rows take out of opening balances that stand on later days, for they are part of them."""
     recognitions: list[RecognizeAccount] = field(default_factory=list)
+    _by_day: tuple[list[date], list[int]] | None = None
+    """The days of what is `brought`, and the sums of it before the first day and after each."""
 
     @property
     def is_debt(self) -> bool:
@@ -76,8 +81,15 @@ class Target:
         return OpenAccount(self.account.id, self.account.name, self.account.commodities)
 
     def brings_by(self, on: date) -> int:
-        """What the file adds to the account up to the end of a day, in minor units."""
-        minor = sum(moved for day, moved in self.brought if day <= on)
+        """What the file adds to the account up to the end of a day, in minor units; asked when all its rows are read."""
+        if self._by_day is None:
+            moved = Counter[date]()
+            for day, minor in self.brought:
+                moved[day] += minor
+            days = sorted(moved)
+            self._by_day = days, [0, *accumulate(moved[day] for day in days)]
+        days, sums = self._by_day
+        minor = sums[bisect_right(days, on)]
         if self.opening is not None and self.opening.date <= on:
             minor += self.opening.amount.minor
         return minor + sum(command.postings[0].amount.minor for command in self.settled if command.date <= on)

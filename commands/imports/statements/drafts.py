@@ -37,6 +37,10 @@ from domain.ledger import AccountId, How, JoinTransaction, Kind, Posting, Record
 from domain.money import Amount, Commodity, at_scale_of, parse_amount
 
 
+Exact = tuple[StatementRow, date, Amount, str]
+"""A row that can be booked: itself, its day, its amount at the scale of its unit, and its fingerprint."""
+
+
 @dataclass(slots=True)
 class Draft:
     """A statement on its way into the books."""
@@ -51,6 +55,7 @@ class Draft:
     securities: Mapping[str, Commodity]
     skip: Collection[int]
     rows: list[Row] = field(default_factory=list)
+    exact: list[Exact] = field(default_factory=list)
     fresh: list[Fresh] = field(default_factory=list)
     met: set[TransactionId] = field(default_factory=set)
     stated: Amount | None = None
@@ -95,9 +100,8 @@ class Draft:
 
     # Which rows are news
 
-    def take_rows(self) -> None:
-        """Tell duplicates and what cannot be booked; what is left is `fresh`."""
-        exact: list[tuple[StatementRow, date, Amount, str]] = []
+    def read_rows(self) -> None:
+        """Leave out what cannot be booked; what is left is `exact`."""
         equals: Counter[str] = Counter()
         for row in self.statement.rows:
             left_out = row.left_out
@@ -112,14 +116,17 @@ class Draft:
                 else:
                     key = row_key(self.target.account.id, row, amount)
                     equals[key] += 1
-                    exact.append((row, row.date, amount, self.desk.fingerprint(f"{key}|{equals[key]}")))
+                    self.exact.append((row, row.date, amount, self.desk.fingerprint(f"{key}|{equals[key]}")))
                     continue
             self._show(row, row.amount, Verdict.LEFT_OUT, left_out or Reason("row_date_not_valid"))
-        # An account that is still to be opened has no row yet.
-        taken = {} if self.target.is_new else self.desk.taken([fingerprint for *_, fingerprint in exact])
-        days = [day for _, day, _, _ in exact] or [self.desk.today]
+
+    def take_rows(self, taken: Mapping[str, str]) -> None:
+        """Tell duplicates, by the fingerprints that are `taken`, and what cannot be booked now; what is left is
+        `fresh`.
+        """
+        days = [day for _, day, _, _ in self.exact] or [self.desk.today]
         covered = min(days), max(days)
-        for row, day, amount, fingerprint in exact:
+        for row, day, amount, fingerprint in self.exact:
             known = standing_row(fingerprint, taken)
             if known is None and fingerprint in self.target.seen:
                 known = Reason("row_twice_in_file")
@@ -183,6 +190,8 @@ class Draft:
             self._show(row, amount, verdict, join.reason, transaction=join.transaction)
 
     def _why_new(self, one: Fresh, category: str | None) -> Reason:
+        if not one.row.dated:
+            return Reason("row_dated_by_statement")
         if one.day != one.row.date:
             return Reason("row_on_first_open_day", {"date": one.day})
         if one.row.trade is not None and one.row.trade.units.minor < 0:
@@ -240,18 +249,23 @@ class Draft:
         """Whether a person's word on the balance is meant for this statement."""
         return self.statement.stated is None and self.statement.type is not AccountType.INVESTMENT
 
-    def foresee(self) -> None:
-        """What the books will hold on the stated day."""
-        if self.stated is None or self.stated_on is None:
-            return
-        account, code, on = self.target.account.id, self.target.unit.code, self.stated_on
+    @property
+    def stated_at(self) -> tuple[AccountId, str, date] | None:
+        """The place and day of the stated balance; None where none is stated, or where what stood then is no longer
+        known day by day.
+        """
         closed = self.facts.closed_through
-        if closed is not None and on < closed:
-            return  # what stood then is no longer known day by day
-        before = 0
-        if not self.target.is_new:
-            before = self.desk.held_on(frozenset({(account, code, on)}))[account, code, on]
-        self.held_minor = before + self.target.brings_by(on)
+        if self.stated is None or self.stated_on is None or (closed is not None and self.stated_on < closed):
+            return None
+        return self.target.account.id, self.target.unit.code, self.stated_on
+
+    def foresee(self, held: Mapping[tuple[AccountId, str, date], int]) -> None:
+        """What the books will hold on the stated day, `held` being what they hold before."""
+        at = self.stated_at
+        if at is None or self.stated is None:
+            return
+        account, _, on = at
+        self.held_minor = held.get(at, 0) + self.target.brings_by(on)
         self.check = Check(account, self.stated, on)
 
 

@@ -21,14 +21,14 @@ from domain.money import Amount
 
 def opened_by(target: Target, drafts: Sequence[Draft], facts: BookFacts, desk: Desk) -> list[Question]:
     """Set the target's opening balance where this is its first file: what is stated last less the rows up to its day,
-    on the evening before the first of them. Gives the question to ask where nobody states a balance.
+    on the evening before the first of them. `drafts` are its statements. Gives the question to ask where nobody states a
+    balance.
 
     Rows before the account's first day, or in a closed period, are part of the opening balance.
     """
-    of_target = [draft for draft in drafts if draft.target is target]
-    stating = [(draft.stated_on, draft.stated) for draft in of_target if draft.stated is not None]
+    stating = [(draft.stated_on, draft.stated) for draft in drafts if draft.stated is not None]
     told = [(on, stated) for on, stated in stating if on is not None]
-    days = [day for day, _ in target.own] + [d.statement.first for d in of_target if d.statement.first is not None]
+    days = [day for day, _ in target.own] + [d.statement.first for d in drafts if d.statement.first is not None]
     days += [on + timedelta(days=1) for on, _ in told]
     is_unopened = target.account.id in facts.unopened
     if not target.is_first and not is_unopened:
@@ -36,7 +36,7 @@ def opened_by(target: Target, drafts: Sequence[Draft], facts: BookFacts, desk: D
             _settle_openings(target, facts, desk, min(days), told)
         return []
     if not told:
-        if all(draft.statement.type is AccountType.INVESTMENT for draft in of_target):
+        if all(draft.statement.type is AccountType.INVESTMENT for draft in drafts):
             return []  # nobody's bank shows the cash in a broker's account apart
         code = "owed_today" if target.is_debt else "balance_today"
         params = {"account": target.account.name, "commodity": target.unit.code}
@@ -48,7 +48,7 @@ def opened_by(target: Target, drafts: Sequence[Draft], facts: BookFacts, desk: D
         since += desk.held_on(frozenset({(account, code, stated_on)}))[account, code, stated_on]
         standing_since = desk.first_day(account)
         days += [standing_since] if standing_since is not None else []
-    through = stated_on if any(draft.is_told_by_person for draft in of_target) else None
+    through = stated_on if any(draft.is_told_by_person for draft in drafts) else None
     _set_opening(target, desk, _evening_before(min(days), target, facts), stated.minor - since, through)
     return []
 

@@ -58,7 +58,7 @@ def test_the_keyboard_alone_is_enough(chromium: Browser, tmp_path: Path) -> None
         keys.press("Enter")
         somebody.sees("#import-agreement", "Agrees with your bank")
         assert find("#import-result").evaluate("(element) => element.contains(document.activeElement)")
-        somebody.shows("#net-worth-now", "2738.89")
+        somebody.shows("#net-worth-now", "3238.89")
         somebody.photograph("committed")
         somebody.press_to("#import-undo")
         keys.press("Space")
