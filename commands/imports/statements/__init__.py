@@ -77,8 +77,8 @@ def plan_statements(
         drafts_of[draft.target.account.id].append(draft)
     for target in unique:
         questions += opened_by(target, drafts_of[target.account.id], facts, desk)
-    stated_at = frozenset([draft.stated_at for draft in drafts if not draft.target.is_new]) - {None}
-    held = desk.held_on(stated_at) if stated_at else {}
+    standing = [draft.stated_at for draft in drafts if not draft.target.is_new]
+    held = desk.held_on(frozenset([at for at in standing if at is not None])) if any(standing) else {}
     for draft in drafts:
         draft.foresee(held)
     rows = tuple(sorted([row for draft in drafts for row in draft.rows], key=lambda row: row.row))

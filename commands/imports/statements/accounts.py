@@ -81,7 +81,7 @@ class Target:
         return OpenAccount(self.account.id, self.account.name, self.account.commodities)
 
     def brings_by(self, on: date) -> int:
-        """What the file adds to the account up to the end of a day, in minor units; asked when all its rows are read."""
+        """What the file adds to the account up to the end of a day, in minor units: asked when all of it is known."""
         if self._by_day is None:
             moved = Counter[date]()
             for day, minor in self.brought:

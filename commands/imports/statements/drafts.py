@@ -36,7 +36,6 @@ from domain.errors import Rejected
 from domain.ledger import AccountId, How, JoinTransaction, Kind, Posting, RecordTransaction, TransactionId
 from domain.money import Amount, Commodity, at_scale_of, parse_amount
 
-
 Exact = tuple[StatementRow, date, Amount, str]
 """A row that can be booked: itself, its day, its amount at the scale of its unit, and its fingerprint."""
 

@@ -21,8 +21,8 @@ from domain.money import Amount
 
 def opened_by(target: Target, drafts: Sequence[Draft], facts: BookFacts, desk: Desk) -> list[Question]:
     """Set the target's opening balance where this is its first file: what is stated last less the rows up to its day,
-    on the evening before the first of them. `drafts` are its statements. Gives the question to ask where nobody states a
-    balance.
+    on the evening before the first of them. Gives the question to ask where nobody states a balance. `drafts` are its
+    statements.
 
     Rows before the account's first day, or in a closed period, are part of the opening balance.
     """

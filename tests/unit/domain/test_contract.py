@@ -151,6 +151,9 @@ EXPECTED: dict[str, BookEvent] = {
     "ledger.transaction-joined.v1.replacement": TransactionJoined(
         BUY, How.REPLACEMENT, OWN, NEXT_DAY, PLAIN, DAY, POSTINGS, NEXT_DAY, PLAIN, IMPORT
     ),
+    "ledger.transaction-joined.v1.instalment": TransactionJoined(
+        BUY, How.MATCH, OWN, DAY, PLAIN, DAY, PLAIN, DAY, PLAIN, IMPORT, instalment=Instalment(2, 6, PURCHASE)
+    ),
     "ledger.transaction-joined.v1.removal": TransactionJoined(
         BUY, How.REMOVAL, OWN, DAY, (), DAY, PLAIN, DAY, (), IMPORT
     ),
