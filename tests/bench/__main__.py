@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import appends, http, imports, reads
+from tests.bench import appends, http, imports, page, reads
 from tests.bench.places import Place
 from tests.servers import fresh_database, postgres
 
@@ -29,6 +29,7 @@ SCENARIOS: dict[str, Callable[[Place, bool], Figures]] = {
     "appends": appends.measure,
     "http": http.measure,
     "imports": imports.measure,
+    "page": page.measure,
     "reads": reads.measure,
 }
 
