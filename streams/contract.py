@@ -106,7 +106,8 @@ def encode(event: BookEvent, seal: Seal) -> tuple[str, bytes]:
     hidden = codec.hidden(event) if codec.has_hidden else None
     if hidden is not None:
         data["private"] = base64.b64encode(seal(orjson.dumps(hidden))).decode("ascii")
-    return TYPE_NAMES[kind], orjson.dumps(data)
+    # Copied: what orjson gives keeps the four kilobytes that it was written into, and a unit has many of them.
+    return TYPE_NAMES[kind], memoryview(orjson.dumps(data)).tobytes()
 
 
 def decode(type_name: str, data: bytes, unseal: Unseal) -> BookEvent:

@@ -46,6 +46,7 @@ from domain.ledger import (
     OpenAccount,
     Posting,
     Price,
+    RecognizeAccount,
     RecordTransaction,
     RenameAccount,
     RuleId,
@@ -565,6 +566,14 @@ def _rename_book(asking: Asking) -> BookCommand:
     return RenameBook(asking.one_of(["Home", "Casa", "家", " ", "x" * 101]))
 
 
+def _recognize(asking: Asking) -> BookCommand:
+    """A bank's account by a fingerprint of few, so that some are told again; its source is nobody else's."""
+    account = asking.one_of(list(asking.book.ledger.accounts))
+    if asking.rarely():
+        account = AccountId("nobody's")
+    return RecognizeAccount(account, asking.one_of(["f-1", "f-2"]), f"bank {asking.ids()}", asking.draw(st.booleans()))
+
+
 _MAKERS: Sequence[Callable[[Asking], BookCommand]] = (
     *[_record] * 6,
     *[_amend] * 3,
@@ -588,6 +597,7 @@ _MAKERS: Sequence[Callable[[Asking], BookCommand]] = (
     _set_rule,
     _set_rule,
     _remove_rule,
+    _recognize,
     _price,
     _rename_book,
 )

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
 
 from commands.imports.plan import Candidate, Earlier, Place, Told
 from domain.ledger import OPENING_BALANCES, AccountId, How, Ledger, TransactionId
+
+NO_LEGS: Mapping[AccountId, tuple[date, str]] = {}
 
 
 def candidates(ledger: Ledger, wanted: frozenset[tuple[str, int]], first: date, last: date) -> list[Candidate]:
     """The standing transactions of some days that move one of these amounts; no opening balance among them."""
     equity = ledger.names.get(OPENING_BALANCES)
     found: list[Candidate] = []
+    told_alone: dict[tuple[int, tuple[AccountId, ...]], frozenset[tuple[str, AccountId]]] = {}
     for transaction, day, postings, number in ledger.that_move(wanted, first, last):
-        if any(posting.account == equity for posting in postings):
+        accounts = tuple([posting.account for posting in postings])
+        if equity in accounts:
             continue
         rows = ledger.joined.get(transaction, ())
+        if not rows:  # nearly all, and this reads all of a long book while its commands wait
+            alone = told_alone.get((number, accounts))
+            if alone is None:
+                form = ledger.import_formats.get(number, "")
+                alone = frozenset([(form, account) for account in accounts] if number else [])
+                told_alone[number, accounts] = alone
+            found.append(Candidate(transaction, day, postings, alone, NO_LEGS))
+            continue
         legs = {
             row.postings[0].account: (row.date, f"{row.payee} {row.memo}") for row in rows if row.how is How.TRANSFER
         }
@@ -32,6 +44,14 @@ def candidates(ledger: Ledger, wanted: frozenset[tuple[str, int]], first: date, 
             told |= {(form, posting.account) for posting in postings if posting.account not in legs}
         found.append(Candidate(transaction, day, postings, frozenset(told), legs))
     return found
+
+
+def joined_into(ledger: Ledger, holders: Iterable[str]) -> dict[TransactionId, TransactionId]:
+    """Of those holders of rows that do not stand themselves, the transaction that each joined."""
+    own = {TransactionId(holder) for holder in holders if holder and holder not in ledger.standing}
+    if not own:
+        return {}
+    return {row.own: into for into, rows in ledger.joined.items() for row in rows if row.own in own}
 
 
 def _between_days(ledger: Ledger) -> Iterator[tuple[Place, tuple[date, date], int]]:

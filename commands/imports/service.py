@@ -17,7 +17,7 @@ from commands.answers import Answer
 from commands.bus import CommandBus, result_of
 from commands.imports.formats import FORMATS, format_of
 from commands.imports.journals import plan_journal
-from commands.imports.looks import candidates, earlier, first_day, held_on, openings
+from commands.imports.looks import candidates, earlier, first_day, held_on, joined_into, openings
 from commands.imports.pending import Pending, PendingImports, Receipt, Upload
 from commands.imports.plan import (
     NO_ANSWERS,
@@ -279,7 +279,7 @@ class ImportService:
         held = self._store.held(book, fingerprints)
         if not held:
             return held
-        into = self._look(book, lambda state: {j.own: t for t, rows in state.ledger.joined.items() for j in rows})
+        into = self._look(book, lambda state: joined_into(state.ledger, held.values()))
         return {fingerprint: into.get(TransactionId(holder), holder) for fingerprint, holder in held.items()}
 
     def _elsewhere(self, book: BookId, sources: Collection[str]) -> frozenset[str]:

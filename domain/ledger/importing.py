@@ -182,9 +182,12 @@ def _undo_import(ledger: Ledger, import_id: ImportId) -> list[ImportingEvent]:
     events: list[ImportingEvent] = []
     left: dict[TransactionId, tuple[Entry, tuple[Joined, ...]]] = {}
     becomes: dict[TransactionId, list[Entry]] = {}
+    goes = set(ledger.of_import(number))
     for transaction, rows in ledger.joined.items():
         if any(row.import_id == import_id for row in rows):
-            left[transaction] = _without_its_rows(ledger, transaction, rows, import_id, events)
+            left[transaction] = _without_its_rows(
+                ledger, transaction, rows, import_id, events, goes=transaction in goes
+            )
             becomes[transaction] = [left[transaction][0]]
     voided = 0
     for transaction in ledger.of_import(number):
@@ -207,13 +210,17 @@ def _without_its_rows(
     rows: tuple[Joined, ...],
     import_id: ImportId,
     events: list[ImportingEvent],
+    *,
+    goes: bool,
 ) -> tuple[Entry, tuple[Joined, ...]]:
-    """What stands of a transaction without the rows of an import, and the rows that stay; adds the events of it."""
+    """What stands of a transaction without the rows of an import, and the rows that stay; adds the events of it. One
+    that goes itself is not changed before.
+    """
     day, postings, _ = standing_transaction(ledger, transaction)
     entry = (day, postings)
     for row in [row for row in reversed(rows) if row.import_id == import_id]:
         rows = tuple([other for other in rows if other is not row])
-        then = parted(ledger, entry, row, rows)
+        then = entry if goes else parted(ledger, entry, row, rows)
         events.append(TransactionParted(transaction, *entry, *then, row.own, import_id))
         entry = then
     return entry, rows
@@ -230,6 +237,7 @@ def _check_undoable(ledger: Ledger, import_id: ImportId, becomes: dict[Transacti
         day, postings, _ = standing_transaction(ledger, transaction)
         moved = [(day, posting, -1) for posting in postings]
         moved += [(on, posting, 1) for on, put in entries for posting in put]
+        _check_open(ledger, (day, postings), entries)
         touched[transaction] = _changed_assertions(ledger, moved, but=import_id)
         for _, posting, sign in moved:
             account = ledger.accounts[posting.account]
@@ -249,6 +257,16 @@ def _check_undoable(ledger: Ledger, import_id: ImportId, becomes: dict[Transacti
         if minor:
             account = ledger.accounts[closed]
             raise Rejected("account_closed", account=account.name, on=account.closed_on)
+
+
+def _check_open(ledger: Ledger, stood: Entry, entries: list[Entry]) -> None:
+    """Refuse to bring back what stands on an account, or a category, that was closed before that day since."""
+    for day, postings in entries:
+        for posting in postings:
+            account = ledger.accounts[posting.account]
+            closed_on = account.closed_on
+            if closed_on is not None and day > closed_on and (day != stood[0] or posting not in stood[1]):
+                raise Rejected("account_closed", account=account.name, on=closed_on)
 
 
 def _changed_assertions(

@@ -215,8 +215,10 @@ class Ledger:
                 ordinal, _ = _HEAD.unpack_from(kept)
                 if not begin <= ordinal <= end:
                     continue
-                moved = _POSTING.iter_unpack(kept[_HEAD.size :])
-                if not any((coded[code], minor) in wanted for _, code, minor in moved):
+                for _, code, minor in _POSTING.iter_unpack(kept[_HEAD.size :]):
+                    if (coded[code], minor) in wanted:
+                        break
+                else:
                     continue
             elif not begin <= kept[0] <= end:
                 continue

@@ -103,7 +103,7 @@ class Log:
     def held(self, scope: str, fingerprints: Iterable[str]) -> dict[str, str]:
         asked = as_list([fingerprint] for fingerprint in fingerprints)
         with answering(), self._engine.connect() as connection:
-            rows = connection.execute(self._held_among, {"scope": scope, "fingerprints": asked})
+            rows = connection.execute(self._held_among, {"scope": scope, "fingerprints": asked}).all()
             return {row[0]: row[1] for row in rows}
 
     def _select(self, query: Select[Any], conditions: list[ColumnElement[bool]], limit: int) -> list[Stored]:

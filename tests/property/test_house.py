@@ -375,6 +375,11 @@ class Life:
 # Reckoning by hand
 
 
+STANDS = {f"transaction-{what}" for what in ("recorded", "amended", "joined", "parted", "categorized")}
+TAKEN_BACK = {f"transaction-{what}" for what in ("amended", "voided", "joined", "parted", "categorized")}
+"""What puts a transaction's postings, and what takes back those that stood; a categorizing stays on its day."""
+
+
 def by_hand(rows: Sequence[Row], as_of: date, known: int) -> dict[tuple[str, str], Decimal]:
     """What each account holds, from the stored rows of a book up to a version; zero left out."""
     held: dict[tuple[str, str], Decimal] = {}
@@ -385,10 +390,10 @@ def by_hand(rows: Sequence[Row], as_of: date, known: int) -> dict[tuple[str, str
         if kind == "account-merged":
             merged[data["account"]] = data["into"]
         sides = []
-        if kind in ("transaction-recorded", "transaction-amended"):
+        if kind in STANDS:
             sides.append((1, data["date"], data["postings"]))
-        if kind in ("transaction-voided", "transaction-amended"):
-            sides.append((-1, data["was_date"], data["was_postings"]))
+        if kind in TAKEN_BACK:
+            sides.append((-1, data.get("was_date") or data["date"], data["was_postings"]))
         for sign, day, postings in sides:
             if date.fromisoformat(day) > as_of:
                 continue
@@ -406,7 +411,7 @@ def by_hand(rows: Sequence[Row], as_of: date, known: int) -> dict[tuple[str, str
 def assert_exact(data: str | bytes) -> None:
     """Invariant 1: amounts are texts of exact decimals, a posting's within the limit; there is no float anywhere."""
     event = json.loads(data, parse_float=lambda text: pytest.fail(f"a float in an event: {text}"))
-    for posting in [*event.get("postings", ()), *event.get("was_postings", ())]:
+    for posting in [*event.get("postings", ()), *event.get("was_postings", ()), *event.get("own_postings", ())]:
         weights = [posting[name] for name in ("cost", "price") if posting.get(name)]
         for text in [posting["amount"], *[weight["total"] for weight in weights]]:
             assert isinstance(text, str)
@@ -421,10 +426,11 @@ def assert_corrected_by_new_events(rows: Sequence[Row]) -> None:
         event, kind = json.loads(row["data"]), row["type"].split(".")[1]
         if kind == "period-closed":
             closed = event["through"]
-        if kind in ("transaction-amended", "transaction-voided"):
-            assert standing.pop(event["transaction"]) == (event["was_date"], event["was_postings"])
-            assert event["was_date"] > closed, "a closed period was changed"
-        if kind in ("transaction-recorded", "transaction-amended"):
+        if kind in TAKEN_BACK:
+            was_date = event.get("was_date") or event["date"]
+            assert standing.pop(event["transaction"]) == (was_date, event["was_postings"])
+            assert was_date > closed, "a closed period was changed"
+        if kind in STANDS:
             assert event["transaction"] not in standing
             assert event["date"] > closed, "a closed period was changed"
             standing[event["transaction"]] = (event["date"], event["postings"])

@@ -78,9 +78,10 @@ class Categories:
             return self._split(row, amount.commodity, is_debt)
         if row.category:
             return (Posting(self.named(_category_name(row.category, amount.minor, is_debt)), -amount),)
-        rule = first_fit(self._rules, Movement(account.id, day, amount, row.payee, row.memo))
-        if rule is not None:
-            return (Posting(rule.category, -amount),)
+        if self._facts.rules:
+            rule = first_fit(self._rules, Movement(account.id, day, amount, row.payee, row.memo))
+            if rule is not None:
+                return (Posting(rule.category, -amount),)
         if row.counterpart is not None:
             return (Posting(self._counterpart(statement, row.counterpart), -amount),)
         spends = is_debt or amount.minor < 0 or is_refund(row)

@@ -6,7 +6,6 @@ never by the bank's id alone, which banks repeat, and never by words, which they
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -101,7 +100,8 @@ class Draft:
 
     def read_rows(self) -> None:
         """Leave out what cannot be booked; what is left is `exact`."""
-        equals: Counter[str] = Counter()
+        equals: dict[str, int] = {}
+        account, fingerprint = self.target.account.id, self.desk.fingerprint
         for row in self.statement.rows:
             left_out = row.left_out
             if left_out is None and row.trade is not None:
@@ -113,9 +113,9 @@ class Draft:
                 except Rejected as rejected:
                     left_out = Reason(rejected.code, {"amount": row.amount, "scale": unit.scale})
                 else:
-                    key = row_key(self.target.account.id, row, amount)
-                    equals[key] += 1
-                    self.exact.append((row, row.date, amount, self.desk.fingerprint(f"{key}|{equals[key]}")))
+                    key = row_key(account, row, amount)
+                    ordinal = equals[key] = equals.get(key, 0) + 1
+                    self.exact.append((row, row.date, amount, fingerprint(f"{key}|{ordinal}")))
                     continue
             self._show(row, row.amount, Verdict.LEFT_OUT, left_out or Reason("row_date_not_valid"))
 
@@ -125,11 +125,12 @@ class Draft:
         """
         days = [day for _, day, _, _ in self.exact] or [self.desk.today]
         covered = min(days), max(days)
+        seen = self.target.seen
         for row, day, amount, fingerprint in self.exact:
-            known = standing_row(fingerprint, taken)
-            if known is None and fingerprint in self.target.seen:
+            known = standing_row(fingerprint, taken) if taken else None
+            if known is None and fingerprint in seen:
                 known = Reason("row_twice_in_file")
-            self.target.seen.add(fingerprint)
+            seen.add(fingerprint)
             if known is not None:
                 holder = TransactionId(taken.get(fingerprint, "")) or None
                 if holder is not None:

@@ -131,7 +131,7 @@ def imports_the_account(somebody: Visitor) -> None:
 
 def says_what_the_rent_is(somebody: Visitor) -> None:
     """The share that is promised is the one that comes, and an answer becomes a rule where it is wanted."""
-    offered = {"en": "Categorise 9 and 100% is done", "pt": "Categorize 9 e 100% está pronto"}[somebody.language]
+    offered = {"en": "Categorise 9 and 100% is done", "pt": "Categorize 9 e 100% ficam prontos"}[somebody.language]
     somebody.sees("#payees-title", offered)
     somebody.sees("#payees-done", re.compile(r"\b0\s?%"))
     rent = somebody.find("#payees-list li").filter(has_text="IMOBILIARIA MODELO")
@@ -174,6 +174,7 @@ def imports_the_card(somebody: Visitor) -> None:
     somebody.find("#import-commit").click()
     agreement = "agrees_with_bank" if knows_the_bill else "agreement_unknown"
     expect(somebody.find("#import-agreement")).to_have_attribute("data-code", agreement)
+    somebody.sees("#promised", re.compile(r"483[.,]36"))  # 4 times 104.17, 2 times 33.34
     card_is_unknown = somebody.find("#net-worth-notes").get_by_text("Nubank-Card")
     expect(card_is_unknown).to_have_count(0 if knows_the_bill else 1)
     if knows_the_bill:

@@ -221,10 +221,13 @@ function showAccounts() {
     const rows = shown.map((account) => {
       const amounts = account.amounts.map((one) => el("span", { class: "sum" }, money(one)));
       const press = { type: "button", class: "line", onclick: () => openAccount(house, account) };
+      // Among what is owed, an amount above zero is easily taken for one that is.
+      const isInFavour = kind === "Liabilities" && account.amounts.some((one) => signOf(one.amount) > 0);
+      const note = isInFavour ? el("small", {}, t("account.in-favour")) : null;
       return el(
         "li",
         {},
-        el("button", press, el("span", {}, shortName(account.account)), el("span", { class: "amount" }, amounts)),
+        el("button", press, el("span", {}, shortName(account.account)), el("span", { class: "amount" }, amounts, note)),
       );
     });
     return [el("h3", {}, t(`account.kind.${kind}`)), el("ul", { class: "lines" }, rows)];

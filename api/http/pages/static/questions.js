@@ -199,7 +199,8 @@ function figureControl(key, question, file, changed) {
     "aria-describedby": `told-${key}`,
     maxlength: 40,
   });
-  const told = el("p", { id: `told-${key}`, class: "under", role: "status" }, t("answer.balance_today.hint"));
+  const hint = t(`answer.${question.code}.hint`);
+  const told = el("p", { id: `told-${key}`, class: "under", role: "status" }, hint);
   const { commodity } = question.params;
   input.addEventListener("change", () => {
     const written = input.value.trim();
@@ -207,7 +208,7 @@ function figureControl(key, question, file, changed) {
     input.setAttribute("aria-invalid", String(amount === null));
     if (amount) told.textContent = t("amount.understood", { amount: money({ amount, commodity }) });
     else if (amount === null) told.textContent = t("amount.unclear", { text: written, example: exampleFigure() });
-    else told.textContent = t("answer.balance_today.hint");
+    else told.textContent = hint;
     if (amount) answers.balance_today = amount;
     else delete answers.balance_today;
     if (amount !== null) changed();
