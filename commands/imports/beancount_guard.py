@@ -20,7 +20,7 @@ MAX_WORD_CHARS = 2_000
 """The longest run without a space: its lexer reads a long one again from every word in it, in quadratic time."""
 
 _LONG_WORD = re.compile(rf"(?<![^ \t\r\n])[^ \t\r\n]{{{MAX_WORD_CHARS + 1}}}")
-_MAY_BE_BY_ZERO = re.compile(r"[0-9)][ \t\r]*+/[ \t\r+-]*+(?:\(|0[0,]*(?:\.0*)?(?![0-9.,]))")
+_MAY_BE_BY_ZERO = re.compile(r"[0-9.)][ \t\r]*+/[ \t\r+-]*+(?:\(|0[0,]*(?:\.0*)?(?![0-9.,]))")
 
 
 class _Errors(list[Any]):
