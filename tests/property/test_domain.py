@@ -423,7 +423,7 @@ def test_random_books_reach_every_kind_of_event_and_most_refusals() -> None:
     events: set[type[BookEvent]] = {BookErased}
     refusals: set[str] = set()
 
-    @settings(max_examples=240, derandomize=True)
+    @settings(max_examples=400, derandomize=True)
     @given(st.data())
     def live(data: st.DataObject) -> None:
         ids = Ids()
