@@ -376,7 +376,8 @@ SENTENCES: dict[str, str] = {
     "transaction_reconciled": "The transaction is part of a confirmed balance of {account}. Take that confirmation "
     "back first.",
     "transaction_unbalanced": "The postings do not sum to zero: {residue} is left over. Correct the amounts.",
-    "transfer_not_clear": "Could be a transfer, and {count} movements would fit. Choose by hand which it is.",
+    "transfer_not_clear": "Could be a transfer, and {count} movements would fit, so it is booked on its own. If it "
+    "is one, void it and amend the one that it belongs to.",
     "turnover_out_of_range": "All that this book has moved in {commodity} would go beyond {limit_minor} of the "
     "smallest unit.",
     "upload_not_valid": "The upload cannot be read: {reason}. Send multipart/form-data with one field `file`.",

@@ -6,7 +6,6 @@ one atomic group, all of it or none.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -54,7 +53,7 @@ from domain.ledger import (
     UndoImport,
 )
 from domain.money import Amount, commodity
-from domain.private import MAX_ID_CHARS, MAX_TEXT_CHARS
+from domain.private import MAX_TEXT_CHARS
 
 T = TypeVar("T")
 
@@ -267,8 +266,7 @@ class ImportService:
                 raise Rejected("account_not_for_ledgers", account=upload.account[:250])
             plan = plan_journal(facts, read, desk, upload.format, upload.file_name, answers, skip)
         else:
-            source = _source(upload.format, read.detected.profile)
-            plan = plan_statements(facts, read, desk, source, upload.file_name, upload.account, answers, skip)
+            plan = plan_statements(facts, read, desk, upload.format, upload.file_name, upload.account, answers, skip)
         unknown = set(skip) - {row.row for row in plan.rows} if skip else set()
         if unknown:
             raise Rejected("row_unknown", row=min(unknown))
@@ -341,11 +339,6 @@ def _common(texts: Collection[str]) -> str:
     """What all of them say, where they say one thing."""
     said = set(texts)
     return said.pop() if len(said) == 1 else ""
-
-
-def _source(form: str, profile: str) -> str:
-    """What tells one way of writing statements from another: the format, and of several its profile."""
-    return "-".join([form, *re.findall("[A-Za-z0-9]+", profile)])[:MAX_ID_CHARS]
 
 
 _BEFORE_ALL = date(FIRST_DAY.year - 1, 12, 31)

@@ -41,6 +41,7 @@ from domain.ledger.importing import (
     UndoImport,
     decide_importing,
     evolve_importing,
+    source_name,
 )
 from domain.ledger.joining import (
     JoiningEvent,
@@ -180,4 +181,5 @@ __all__ = [
     "evolve_transaction",
     "forgotten",
     "kind_of",
+    "source_name",
 ]

@@ -42,6 +42,7 @@ class ConcludeImport:
     file_name: str = ""
     joined: int = 0
     opening_unknown: tuple[AccountId, ...] = ()
+    profile: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ class RecognizeAccount:
 @dataclass(frozen=True, slots=True)
 class ImportCommitted:
     """`recorded`, `joined` and `skipped` count the file's rows. `opening_unknown` are accounts whose first file states
-    no balance: what they hold is not known until an opening balance is set.
+    no balance: what they hold is not known until an opening balance is set. `profile` is a person's own word for the
+    way in which their bank writes a format.
     """
 
     import_id: ImportId
@@ -84,6 +86,7 @@ class ImportCommitted:
     file_name: str = private()
     joined: int | None = None
     opening_unknown: tuple[AccountId, ...] | None = None
+    profile: str = private()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,8 @@ def evolve_importing(ledger: Ledger, event: ImportCommitted | ImportUndone | Acc
         case AccountRecognized(account, fingerprint):
             ledger.recognized[fingerprint] = account
         case ImportCommitted():
-            ledger.import_formats[ledger.import_number(event.import_id)] = event.format
+            source = source_name(event.format, event.profile)
+            ledger.import_formats[ledger.import_number(event.import_id)] = source
             for account in event.opening_unknown or ():
                 ledger.unopened[account] = event.import_id
         case ImportUndone(import_id, _):
@@ -151,10 +155,16 @@ def evolve_importing(ledger: Ledger, event: ImportCommitted | ImportUndone | Acc
             assert_never(event)
 
 
+def source_name(format: str, profile: str) -> str:
+    """What tells one way of writing statements from another: the format, and of several its profile."""
+    return f"{format} {profile}" if profile else format
+
+
 def _conclude_import(ledger: Ledger, command: ConcludeImport) -> list[ImportingEvent]:
     check_id("import_id", command.import_id)
     check_id("format", command.format)
     check_text("file_name", command.file_name)
+    check_text("profile", command.profile)
     if command.account is not None:
         known_account(ledger, command.account)
     for account in command.opening_unknown:
@@ -169,6 +179,7 @@ def _conclude_import(ledger: Ledger, command: ConcludeImport) -> list[ImportingE
             command.file_name,
             command.joined or None,
             command.opening_unknown or None,
+            command.profile,
         )
     ]
 

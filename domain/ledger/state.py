@@ -103,7 +103,7 @@ class Ledger:
     """Numbers, from 1, of imports that stand; an undone import is gone from here."""
     import_numbers: MutableMapping[int, ImportId] = field(default_factory=dict)
     import_formats: MutableMapping[int, str] = field(default_factory=dict)
-    """The format that each import came in."""
+    """The format that each import came in, and its profile: `source_name`."""
     closed_imports: MutableMapping[int, bool] = field(default_factory=dict)
     """Numbers of imports with a transaction in a closed period; they can no longer be undone."""
 

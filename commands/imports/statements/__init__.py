@@ -21,7 +21,7 @@ from commands.imports.statements.openings import opened_by
 from commands.imports.trades import security_scale
 from domain.book import BookCommand
 from domain.errors import Rejected
-from domain.ledger import AccountId, ConcludeImport, DeclareCommodity, TransactionId
+from domain.ledger import AccountId, ConcludeImport, DeclareCommodity, TransactionId, source_name
 from domain.money import Commodity, commodity
 
 __all__ = ["compared", "overall", "plan_statements"]
@@ -31,7 +31,7 @@ def plan_statements(
     facts: BookFacts,
     read: Statements,
     desk: Desk,
-    source: str,
+    form: str,
     file_name: str,
     account: str | None,
     answers: Answers,
@@ -40,8 +40,7 @@ def plan_statements(
     """The plan of a bank file.
 
     `account` (an id or a full name) is where a file of one statement goes; without it the account is found, or opened,
-    by the name that the bank and the number's end give it. `source` names format and profile. `skip` are rows that a
-    person left out.
+    by the name that the bank and the number's end give it. `skip` are rows that a person left out.
     """
     if account is not None and len({source_of(statement) for statement in read.statements}) > 1:
         raise Rejected("account_ambiguous", count=len(read.statements))
@@ -65,7 +64,7 @@ def plan_statements(
         draft.take_rows(taken)
     fresh = [one for draft in drafts for one in draft.fresh]
     met = frozenset([transaction for draft in drafts for transaction in draft.met])
-    joins, unclear = found_joins(fresh, facts, desk, source, met)
+    joins, unclear = found_joins(fresh, facts, desk, source_name(form, read.detected.profile), met)
     recorded: dict[int, TransactionId] = {}
     for draft in drafts:
         draft.settle(joins, unclear, recorded)
@@ -95,13 +94,14 @@ def plan_statements(
     commands.append(
         ConcludeImport(
             desk.import_id,
-            source,
+            form,
             only,
             recorded_count,
             len(rows) - len(row_of),
             file_name,
             len(row_of) - recorded_count,
             (*[account for account in unknown if row_of], *sorted(categories.counterparts)),
+            read.detected.profile,
         )
     )
     opened = sum(target.opens for target in unique) + len(categories.opened)

@@ -16,15 +16,15 @@ from commands.imports.reading import AccountType, Statement, StatementRow
 from commands.imports.statements.accounts import derived_name
 from commands.imports.texts import clean
 from domain.errors import Rejected
-from domain.ledger import Account, AccountId, Kind, OpenAccount, Posting, kind_of
+from domain.ledger import UNCATEGORIZED, Account, AccountId, Kind, OpenAccount, Posting, kind_of
 from domain.money import Amount, Commodity, at_scale_of
 from domain.rules import Movement, first_fit, prepared
 
-SPENT, EARNED = "Expenses:Uncategorized", "Income:Uncategorized"
+SPENT, EARNED = UNCATEGORIZED
 """Where a row stands until a person or a rule says what it was."""
 
 _REFUND = re.compile(
-    r"\b(estorno|estornado|reembolso|devolu[cç][aã]o|chargeback|refund(?:ed)?|reversal|r[uü]ckerstattung|gutschrift|"
+    r"\b(estorno|estornado|reembolso|devolu[cç][aã]o|chargeback|refund(?:ed)?|reversal|r[uü]ckerstattung|"
     r"remboursement|devoluci[oó]n|rimborso|terugbetaling)\b",
     re.IGNORECASE,
 )
@@ -33,7 +33,8 @@ _REFUND = re.compile(
 
 def is_refund(row: StatementRow) -> bool:
     """Whether a row that brings money says that it brings it back."""
-    return _REFUND.search(f"{row.payee} {row.memo}") is not None
+    brings = row.amount is not None and row.amount.minor > 0
+    return brings and _REFUND.search(f"{row.payee} {row.memo}") is not None
 
 
 class Categories:

@@ -6,7 +6,6 @@ the month that it falls into, some on the day of the purchase: which one, the fi
 
 from __future__ import annotations
 
-import calendar
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -15,6 +14,7 @@ from datetime import date
 
 from commands.imports.plan import Desk
 from commands.imports.reading import StatementRow
+from domain.budgets import month_later
 from domain.ledger import AccountId, Instalment
 from domain.words import words as words_of
 
@@ -41,7 +41,7 @@ class Purchases:
         if row.instalment is None:
             return None
         k, n = row.instalment
-        began = day if self._is_dated_by_purchase(day, k) else _months_before(day, k - 1)
+        began = day if self._is_dated_by_purchase(day, k) else month_later(day, 1 - k)
         words = " ".join(words_of(_without(f"{row.payee} {row.memo}", k, n)))
         key = f"purchase.v1|{account}|{n}|{began:%Y-%m}|{words}"
         # Two purchases alike in one month are told apart by their order among rows of one k.
@@ -51,7 +51,7 @@ class Purchases:
     def _is_dated_by_purchase(self, day: date, k: int) -> bool:
         if k == 1 or self.first is None or self.last is None:
             return False
-        falls = _months_before(day, 1 - k)
+        falls = month_later(day, k - 1)
         return not self._is_near(day) and self._is_near(falls)
 
     def _is_near(self, day: date) -> bool:
@@ -63,9 +63,3 @@ class Purchases:
 def _without(text: str, k: int, n: int) -> str:
     """A row's words without its k/n, which is all that tells two rows of one purchase apart."""
     return re.sub(rf"(?:\bparc(?:ela)?\b\.?\s*)?\b0*{k}\s*(?:/|de)\s*0*{n}\b", " ", text, flags=re.IGNORECASE)
-
-
-def _months_before(day: date, months: int) -> date:
-    """The same day some months before (after, where negative), or the last of a shorter month."""
-    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
-    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
