@@ -11,7 +11,10 @@ from commands.imports.reading import Format
 from domain.errors import Rejected
 
 MAX_PROFILES = 100
-"""Profiles of a person's own that are looked at, in the order of their files' names."""
+"""Profiles of a person's own."""
+
+MAX_PROFILE_BYTES = 256 * 1024
+"""The largest file that is looked at: four bytes for each of the most characters."""
 
 
 class Formats:
@@ -22,13 +25,16 @@ class Formats:
 
     def __call__(self) -> Sequence[Format]:
         """Raises `profile_not_valid` with the file's name where one of them is none."""
-        paths = sorted(self._folder.glob("*.toml"))[:MAX_PROFILES] if self._folder.is_dir() else []
+        paths = sorted(self._folder.glob("*.toml")) if self._folder.is_dir() else []
         if not paths:
             return FORMATS
+        if len(paths) > MAX_PROFILES:
+            raise Rejected("profile_not_valid", field=paths[MAX_PROFILES].name, reason=f"one more than {MAX_PROFILES}")
         own = []
         for path in paths:
             try:
-                own.append(read_profile(path.read_text("utf-8")))
+                with path.open("rb") as opened:
+                    own.append(read_profile(opened.read(MAX_PROFILE_BYTES).decode("utf-8")))
             except Rejected as rejected:
                 raise Rejected(rejected.code, **(rejected.params | {"field": _place(path, rejected)})) from None
             except (OSError, UnicodeDecodeError):

@@ -46,7 +46,7 @@ def import_file(
             "--answer",
             metavar="NAME=VALUE",
             help="Answer what is asked: decimal_mark=, date_order=dmy sign=reversed account.1=Assets:Mine "
-            "separate=7,9 closed_rows=first-open-day other_book=yes gone=void",
+            "balance.1=10.00 separate=7,9 closed_rows=first-open-day other_book=yes gone=void",
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would happen, and end there.")] = False,
@@ -150,13 +150,22 @@ def _answers(balance_today: str | None, said: list[str]) -> Answers:
     """What a person said, by the names of the answers; `answer_not_valid` where it is none."""
     from commands.imports import Answers, Hints
 
-    told = dict([_split(text) for text in said])
-    accounts = {int(name[8:]): told.pop(name) for name in list(told) if name.startswith("account.")}
+    told: dict[str, str] = {}
+    for name, value in [_split(text) for text in said]:
+        if told.setdefault(name, value) != value:
+            raise Rejected("answer_not_valid", answer=f"{name}={value}"[:100])
+    accounts = {number: composed(name) for number, name in _by_statement(told, "account.").items()}
+    balances = _by_statement(told, "balance.")
     hints = Hints("", told.pop("decimal_mark", ""), told.pop("date_order", ""), told.pop("sign", ""))
     separate = frozenset([int(row) for row in told.pop("separate", "").split(",") if row])
     rest: dict[str, Any] = {"closed_rows": told.pop("closed_rows", "skip"), "gone": told.pop("gone", "keep")}
     other_book = told.pop("other_book", "no") == "yes"
-    return Answers(balance_today, accounts, hints, separate, other_book=other_book, **rest)
+    return Answers(balance_today, balances, accounts, hints, separate, other_book=other_book, **rest)
+
+
+def _by_statement(told: dict[str, str], prefix: str) -> dict[int, str]:
+    """The answers of one name that are for a statement each, taken out of all."""
+    return {int(name.removeprefix(prefix)): told.pop(name) for name in list(told) if name.startswith(prefix)}
 
 
 _VALUES = {
@@ -168,6 +177,7 @@ _VALUES = {
     "other_book": "yes|no",
     "gone": "keep|void",
     r"account\.[0-9]{1,4}": ".+",
+    r"balance\.[0-9]{1,4}": "-?[0-9][0-9.]{0,40}",
 }
 """The answers that the command line takes, and what each may be."""
 
@@ -209,6 +219,8 @@ def _asked(questions: list[Item], balance_today: str | None, said: list[str]) ->
         match question["answer"]:
             case _ if not text:
                 pass
+            case "balance_today" if "statement" in question["params"]:
+                said.append(f"balance.{question['params']['statement']}={text}")
             case "balance_today":
                 balance_today = text
             case "accounts":

@@ -32,6 +32,9 @@ from domain.ledger import ImportId
 MAX_UPLOAD_BYTES = MAX_IMPORT_BYTES + 64 * 1024
 """A file of the largest size, its fields and what multipart puts around them."""
 
+MAX_NUMBER_DIGITS = 6
+"""Digits of a statement's number: a file has not so many."""
+
 MAX_FIELDS = 8
 MAX_FIELD_BYTES = 4 * 1024
 
@@ -49,6 +52,9 @@ class AnswersIn(bodies.Body):
 
     balance_today: bodies.DecimalText | None = Field(
         None, description="What the bank shows today; of a card or a loan what is owed."
+    )
+    balances: dict[str, bodies.DecimalText] = Field(
+        default_factory=dict, description="The same for a statement's number, where the file has several without one."
     )
     accounts: dict[str, bodies.AccountRef] = Field(
         default_factory=dict,
@@ -200,15 +206,25 @@ def _parts_of(form: FormData) -> tuple[UploadFile, dict[str, str | None]]:
 def _answers(said: AnswersIn | None) -> Answers:
     if said is None:
         return Answers()
-    unfit = [number for number in said.accounts if not number.isdecimal()]
-    if unfit:
-        reason = "a statement's number is expected"
-        raise Rejected("body_not_valid", fields=["answers.accounts"], reasons={"answers.accounts": reason})
     hints = Hints("", said.decimal_mark or "", said.date_order or "", said.sign or "")
-    accounts = {int(number): account for number, account in said.accounts.items()}
     return Answers(
-        said.balance_today, accounts, hints, frozenset(said.separate), said.closed_rows, said.other_book, said.gone
+        said.balance_today,
+        _by_statement("balances", said.balances),
+        _by_statement("accounts", said.accounts),
+        hints,
+        frozenset(said.separate),
+        said.closed_rows,
+        said.other_book,
+        said.gone,
     )
+
+
+def _by_statement(name: str, said: dict[str, str]) -> dict[int, str]:
+    """Answers by the number of the statement that they are for."""
+    if not all(number.isdecimal() and len(number) <= MAX_NUMBER_DIGITS for number in said):
+        field = f"answers.{name}"
+        raise Rejected("body_not_valid", fields=[field], reasons={field: "a statement's number is expected"})
+    return {int(number): text for number, text in said.items()}
 
 
 def _answered(answer: ImportAnswer) -> Written:

@@ -26,8 +26,7 @@ def format_of(raw: bytes, file_name: str, named: str | None, formats: Sequence[F
     """The format that a person names, or the first that the file looks like.
 
     `import_empty`, `import_too_large`, `format_unknown` (a name that is none), `format_not_found` (a file like none),
-    `import_not_text`, and by name
-    what is no statement at all, whatever it is called (`kinds`).
+    `import_not_text`, and by name what is no statement at all, whatever it is called (`kinds`).
     """
     if len(raw) > MAX_IMPORT_BYTES:
         raise Rejected("import_too_large", limit=MAX_IMPORT_BYTES)

@@ -1,4 +1,4 @@
-"""Looks at a book's ledger that plans ask for: each one reading of what stands, while its commands wait."""
+"""Looks at a book's ledger, as plans ask for them: each reads what stands once, while the book's commands wait."""
 
 from __future__ import annotations
 

@@ -84,8 +84,8 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`commands` end with the one that concludes the import; `recorded` are their transactions. `row_of` names the row
-    behind a command, by its place in the group.
+    """`commands` end with the one that concludes the import. `row_of` names the row behind a command, by its place in
+    the group.
     """
 
     account: str | None
@@ -250,13 +250,14 @@ class Desk:
 class Answers:
     """What a person said to a preview's questions.
 
-    `balance_today`: what the bank shows, of a debt what is owed. `accounts`: for a statement's number, the account it
-    goes to, one to be opened too. `hints` are about the reading. `separate`: rows that join nothing. `closed_rows`:
-    what becomes of rows in a closed period. `other_book`: the file's account belongs to another book, and here too.
-    `gone`: what becomes of entries that an edited ledger has no more.
+    `balance_today`: what the bank shows, of a debt what is owed; `balances` the same by a statement's number.
+    `accounts`: for a statement's number, the account it goes to, one to be opened too. `hints` are about the reading.
+    `separate`: rows that join nothing. `closed_rows`: what becomes of rows in a closed period. `other_book`: the file's
+    account belongs to another book, and here too. `gone`: what becomes of entries that an edited ledger has no longer.
     """
 
     balance_today: str | None = None
+    balances: Mapping[int, str] = field(default_factory=dict)
     accounts: Mapping[int, str] = field(default_factory=dict)
     hints: Hints = NO_HINTS
     separate: frozenset[int] = frozenset()

@@ -67,9 +67,9 @@ class Detected:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a file leaves open. `answer` names the answer to give (a field of `plan.Answers`), `choices` what it may be
-    (empty: anything of its kind). What is `needed` must be answered before the file can be committed; rows that wait
-    for it are left out of the preview by name.
+    """What a file leaves open. `answer` names the answer to give (a field of `plan.Answers` or of `Hints`), `choices`
+    what it may be (empty: anything of its kind). What is `needed` must be answered before the file can be committed;
+    rows that wait for it are left out of the preview by name.
     """
 
     code: str

@@ -267,7 +267,8 @@ class ImportService:
             plan = plan_journal(facts, read, desk, upload.format, upload.file_name, answers, skip)
         else:
             plan = plan_statements(facts, read, desk, upload.format, upload.file_name, upload.account, answers, skip)
-        unknown = set(skip) - {row.row for row in plan.rows} if skip else set()
+        named = {*skip, *answers.separate}
+        unknown = named - {row.row for row in plan.rows} if named else set()
         if unknown:
             raise Rejected("row_unknown", row=min(unknown))
         return plan

@@ -53,8 +53,7 @@ def plan_statements(
         Draft(facts, desk, answers, statement, target, categories, purchases, securities, skip)
         for statement, target in zip(read.statements, targets, strict=True)
     ]
-    if answers.balance_today is not None and sum(draft.needs_balance for draft in drafts) > 1:
-        raise Rejected("balance_today_ambiguous")
+    told = _told_balances(drafts, answers)
     for draft in drafts:
         draft.read_rows()
     # An account that is still to be opened has no row yet.
@@ -68,7 +67,7 @@ def plan_statements(
     recorded: dict[int, TransactionId] = {}
     for draft in drafts:
         draft.settle(joins, unclear, recorded)
-        draft.state_balance(answers)
+        draft.state_balance(told.get(draft.statement.number))
     unique = list({target.account.id: target for target in targets}.values())
     questions: list[Question] = [*read.questions, *directory.questions]
     drafts_of: dict[AccountId, list[Draft]] = {target.account.id: [] for target in unique}
@@ -120,6 +119,27 @@ def plan_statements(
         also={"accounts": opened} if opened else {},
         checks=tuple([draft.check for draft in drafts if draft.check is not None]),
     )
+
+
+def _told_balances(drafts: Sequence[Draft], answers: Answers) -> dict[int, str]:
+    """What a person says that statements' accounts hold today, by the statement's number. A word for the whole file is
+    meant for the one that is asked about, or else for the only one that states none.
+    """
+    numbers = {draft.statement.number for draft in drafts if draft.needs_balance}
+    unmeant = [number for number in answers.balances if number not in numbers]
+    if unmeant:
+        raise Rejected("answer_not_valid", answer=f"balances.{unmeant[0]}")
+    told = dict(answers.balances)
+    if answers.balance_today is not None:
+        open_ones = {
+            d.target.account.id: d for d in reversed(drafts) if d.needs_balance and d.statement.number not in told
+        }
+        asked = {account: draft for account, draft in open_ones.items() if draft.is_asked}
+        meant = list((asked or open_ones).values())
+        if len(meant) > 1:
+            raise Rejected("balance_today_ambiguous")
+        told |= {draft.statement.number: answers.balance_today for draft in meant}
+    return told
 
 
 def _commands(

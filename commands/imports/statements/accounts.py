@@ -112,6 +112,9 @@ class Directory:
     """What a person said of one statement of a bank's account goes for its others."""
 
     def targets(self, statements: Sequence[Statement]) -> list[Target]:
+        unmeant = self.answers.accounts.keys() - {statement.number for statement in statements}
+        if unmeant:
+            raise Rejected("answer_not_valid", answer=f"accounts.{min(unmeant)}")
         sources = [source_of(statement) for statement in statements]
         for statement in statements:
             self._numbers.setdefault(derived_name(statement) or "", set()).add(statement.account_number)

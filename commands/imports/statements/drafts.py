@@ -233,16 +233,21 @@ class Draft:
 
     # What the account holds
 
-    def state_balance(self, answers: Answers) -> None:
-        """What the account really holds, by the bank or by the person."""
+    def state_balance(self, told: str | None) -> None:
+        """What the account really holds, by the bank or by the person's word of today."""
         unit = self.target.unit
         if self.statement.stated is not None:
             with suppress(Rejected):  # a balance finer than its currency is none
                 self.stated, self.stated_on = at_scale_of(self.statement.stated, unit), self.statement.stated_on
-        if answers.balance_today is not None and self.needs_balance:
-            told = at_scale_of(parse_amount(answers.balance_today, unit.code), unit)
-            self.stated, self.stated_on = (-told if self.target.is_debt else told), self.desk.today
+        if told is not None:
+            amount = at_scale_of(parse_amount(told, unit.code), unit)
+            self.stated, self.stated_on = (-amount if self.target.is_debt else amount), self.desk.today
             self.is_told_by_person = True
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether the account's opening balance waits for a word."""
+        return self.target.is_first or self.target.account.id in self.facts.unopened
 
     @property
     def needs_balance(self) -> bool:

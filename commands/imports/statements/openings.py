@@ -39,7 +39,8 @@ def opened_by(target: Target, drafts: Sequence[Draft], facts: BookFacts, desk: D
         if all(draft.statement.type is AccountType.INVESTMENT for draft in drafts):
             return []  # nobody's bank shows the cash in a broker's account apart
         code = "owed_today" if target.is_debt else "balance_today"
-        params = {"account": target.account.name, "commodity": target.unit.code}
+        number = next(draft.statement.number for draft in drafts if draft.needs_balance)
+        params = {"account": target.account.name, "commodity": target.unit.code, "statement": number}
         return [Question(code, "balance_today", params)]
     stated_on, stated = max(told, key=lambda pair: pair[0])
     since = sum(minor for day, minor in target.own if day <= stated_on)

@@ -327,3 +327,48 @@ def test_another_program_s_categories_are_taken_over_and_its_splits_too(home: De
         "Expenses:Alimentação:Mercado": Decimal("60.00"),
         "Expenses:Casa:Limpeza": Decimal("20.00"),
     }
+
+
+def two_accounts() -> bytes:
+    """A QIF file of two accounts, neither of which states a balance."""
+    blocks = [f"!Account\nN{name}\nTBank\n^\n!Type:Bank\nD2026-09-03\nT-8.50\nPx\n^\n" for name in ("One", "Two")]
+    return "".join(blocks).encode()
+
+
+def test_each_of_several_accounts_is_asked_for_its_own_balance(home: Desk) -> None:
+    shown = preview(home, two_accounts(), "a.qif")
+    asked = [question for question in shown.questions if question.answer == "balance_today"]
+    assert [question.params["statement"] for question in asked] == [1, 2]
+    with pytest.raises(Rejected) as refusal:
+        preview(home, two_accounts(), "a.qif", answers=Answers(balance_today="1.00"))
+    assert refusal.value.code == "balance_today_ambiguous"
+    one = Answers(balances={1: "100.00"})
+    commit(home, preview(home, two_accounts(), "a.qif", answers=one), one)
+    shown = preview(home, two_accounts(), "a.qif", answers=Answers(balance_today="50.00"))
+    assert [question.answer for question in shown.questions] == []
+    commit(home, shown, Answers(balance_today="50.00"))
+    held = {
+        name.rpartition("-")[2]: amount for (name, _), amount in home.balances().items() if name.startswith("Assets")
+    }
+    assert sorted(held.values()) == [Decimal("50.00"), Decimal("100.00")]
+
+
+@pytest.mark.parametrize(
+    ("answers", "code"),
+    [
+        (Answers(accounts={7: "Assets:Nowhere"}), "answer_not_valid"),
+        (Answers(balances={7: "1.00"}), "answer_not_valid"),
+        (Answers(separate=frozenset({99})), "row_unknown"),
+    ],
+)
+def test_an_answer_to_nothing_is_refused(home: Desk, answers: Answers, code: str) -> None:
+    with pytest.raises(Rejected) as refusal:
+        preview(home, ofx(slice_of((3, -850, "x")), "1234", "BRL", states=True), "a.ofx", answers=answers)
+    assert refusal.value.code == code
+
+
+def test_a_credit_that_a_bank_calls_so_is_income(home: Desk) -> None:
+    raw = b"Buchungstag;Name;Buchungstext;Betrag\n13.09.2026;Arbeitgeber GmbH;Gutschrift Lohn;2500,00\n"
+    raw += b"14.09.2026;Laden;Estorno nie gesehen;-20,00\n"
+    commit(home, preview(home, raw, "umsatz.csv"))
+    assert home.balances()["Income:Uncategorized", "BRL"] == Decimal("-2500.00")

@@ -13,7 +13,8 @@ from domain.private import MAX_LABEL_CHARS, MAX_LABELS, MAX_TEXT_CHARS, check_la
 from streams.contract import EVENT_TYPES
 
 PEOPLES_WORDS = {
-    "source", "profile",
+    "source",
+    "profile",
     "name",
     "payee",
     "memo",
