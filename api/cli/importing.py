@@ -241,7 +241,8 @@ def _show(item: Item) -> None:
         item["account"] or "",
         f"{period['first']} to {period['last']}" if period else "",
     ]
-    said += [how["encoding"], how["date_order"], f"decimal {how['decimal_mark']}" if how["decimal_mark"] else ""]
+    said += [how["encoding"], _DELIMITERS.get(how["delimiter"], ""), how["date_order"]]
+    said.append(f"decimal {how['decimal_mark']}" if how["decimal_mark"] else "")
     said.append("purchases are positive here" if how["sign"] == "reversed" else "")
     say(", ".join(filter(None, said)) + f": {_counts(item['counts'])}.")
     rows = [
@@ -272,6 +273,30 @@ def _telling_rows(rows: list[Item]) -> list[Item]:
     return sorted(telling, key=lambda row: int(row["row"]))
 
 
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+
+_ONE_AND_MANY = {
+    "duplicate": ("duplicate", "duplicates"),
+    "transfer": ("likely transfer", "likely transfers"),
+    "match": ("likely match", "likely matches"),
+    "left-out": ("left out", "left out"),
+    "instalments": ("instalment purchase", "instalment purchases"),
+    "accounts": ("new account", "new accounts"),
+    "commodities": ("new commodity", "new commodities"),
+    "prices": ("price", "prices"),
+    "assertions": ("confirmed balance", "confirmed balances"),
+    "closings": ("closed account", "closed accounts"),
+    "budgets": ("budget", "budgets"),
+    "voided": ("transaction", "transactions"),
+}
+"""What is counted, in words, where its own name is not enough."""
+
+
 def _counts(counts: dict[str, int]) -> str:
     """The counts in words; what there is none of is left out, but for what was recorded."""
-    return ", ".join([f"{count} {name}" for name, count in counts.items() if count or name == "new"])
+    told = [
+        f"{count} {_ONE_AND_MANY.get(name, (name, name))[count != 1]}"
+        for name, count in counts.items()
+        if count or name == "new"
+    ]
+    return ", ".join(told)
