@@ -22,6 +22,7 @@ from domain.ledger import (
     RecordTransaction,
     RenameAccount,
     TransactionId,
+    TransactionRecorded,
     VoidTransaction,
 )
 from domain.money import parse_amount
@@ -372,3 +373,49 @@ def test_a_credit_that_a_bank_calls_so_is_income(home: Desk) -> None:
     raw += b"14.09.2026;Laden;Estorno nie gesehen;-20,00\n"
     commit(home, preview(home, raw, "umsatz.csv"))
     assert home.balances()["Income:Uncategorized", "BRL"] == Decimal("-2500.00")
+
+
+def test_rows_of_one_source_are_told_apart_by_its_own_ids_alone(home: Desk) -> None:
+    first = slice_of((5, -850, "Padaria da Esquina"))
+    second = replace(first, movements=(replace(first.movements[0], id="another"),))
+    commit(home, preview(home, ofx(first, "1234", "BRL", states=True), "a.ofx"))
+    shown = preview(home, ofx(second, "1234", "BRL", states=True), "b.ofx")
+    assert verdicts(shown) == ["new"]
+
+
+def test_what_is_owed_on_a_card_is_told_as_its_bank_shows_it(home: Desk) -> None:
+    answers = Answers(balance_today="587.03")
+    shown = preview(home, CARD_FILE.read_bytes(), CARD_FILE.name)
+    assert [question.code for question in shown.questions] == ["owed_today"]
+    commit(home, shown, answers)
+    assert home.balances()[CARD] == Decimal("-587.03")
+
+
+def card(day: str, k: int, n: int = 6, times: int = 1) -> bytes:
+    """A bill of Nubank with an instalment, and a row beside it that says which month it is of."""
+    told = f"{day},Mercado Livre - Parcela {k}/{n},104.17\n" * times
+    return f"date,title,amount\n{told}{day},Netflix.com,44.90\n".encode()
+
+
+def purchases(home: Desk) -> list[tuple[int, int, str]]:
+    """k, n and purchase of every instalment that was recorded."""
+    events = [recorded.event for recorded in home.store.read_book(home.book, 0, 10_000)]
+    told = [event.instalment for event in events if isinstance(event, TransactionRecorded)]
+    return [(one.k, one.n, one.purchase) for one in told if one is not None]
+
+
+def test_instalments_of_a_purchase_find_each_other_across_bills(home: Desk) -> None:
+    for day, k in (("2026-09-04", 2), ("2026-11-04", 4), ("2026-10-04", 3)):
+        commit(home, preview(home, card(day, k), f"{day}.csv"))
+    assert [(k, n) for k, n, _ in purchases(home)] == [(2, 6), (4, 6), (3, 6)]
+    assert len({purchase for *_, purchase in purchases(home)}) == 1
+    commit(home, preview(home, card("2026-10-04", 2), "other.csv"))  # bought a month later at the same shop
+    assert len({purchase for *_, purchase in purchases(home)}) == 2
+
+
+def test_two_purchases_alike_on_one_bill_stay_two(home: Desk) -> None:
+    for day, k in (("2026-09-04", 2), ("2026-10-04", 3)):
+        commit(home, preview(home, card(day, k, times=2), f"{day}.csv"))
+    told = purchases(home)
+    assert {purchase for k, _, purchase in told if k == 2} == {purchase for k, _, purchase in told if k == 3}
+    assert len({purchase for *_, purchase in told}) == 2

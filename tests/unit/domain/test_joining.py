@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -12,6 +13,7 @@ from domain.ledger import (
     AmendTransaction,
     AssertBalance,
     CategorizeTransaction,
+    CloseAccount,
     ClosePeriod,
     ConcludeImport,
     How,
@@ -25,6 +27,7 @@ from domain.ledger import (
     TransactionId,
     TransactionJoined,
     TransactionParted,
+    TransactionRecorded,
     TransactionVoided,
     UndoImport,
     VoidTransaction,
@@ -249,3 +252,23 @@ def test_a_row_in_another_currency_joins_only_its_own() -> None:
     own = RecordTransaction(OWN, DAY, (Posting(CARD, usd("1322.41")), Posting(SALARY, usd("-1322.41"))))
     told = (household(), bank_and_card()[:2])
     given(*told).when(JoinTransaction(BILL, own, How.TRANSFER)).then_refused("transaction_not_joinable")
+
+
+def test_an_undo_brings_nothing_back_on_a_category_that_was_closed_since() -> None:
+    own = row(OWN, NEXT_DAY, CARD, "1322.41", CARD_FILE, GROCERIES)
+    told: list[BookCommand] = [
+        *bank_and_card()[:2],
+        JoinTransaction(BILL, own, How.TRANSFER),
+        concluded(CARD_FILE),
+        CloseAccount(GROCERIES, DAY),
+    ]
+    given(household(), told).when(UndoImport(BANK_FILE)).then_refused("account_closed", on=DAY)
+    assert held(given(household(), told, UndoImport(CARD_FILE)).book) == {CHECKING: -132241, FOOD: 132241}
+
+
+def test_an_instalment_that_joined_stays_one_on_its_own() -> None:
+    own = replace(row(OWN, NEXT_DAY, CHECKING, "-1322.41", CARD_FILE), instalment=Instalment(2, 6, "p-1"))
+    told: list[BookCommand] = [*bank_and_card()[:2], JoinTransaction(BILL, own, How.MATCH), concluded(CARD_FILE)]
+    events = given(household(), told).when(UndoImport(BANK_FILE)).events
+    alone = [event for event in events if isinstance(event, TransactionRecorded)]
+    assert [event.instalment for event in alone] == [Instalment(2, 6, "p-1")]
