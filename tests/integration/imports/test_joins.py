@@ -383,6 +383,18 @@ def test_rows_of_one_source_are_told_apart_by_its_own_ids_alone(home: Desk) -> N
     assert verdicts(shown) == ["new"]
 
 
+def test_a_second_transfer_of_one_day_is_not_the_first_one_told_again(home: Desk) -> None:
+    home.do(*[OpenAccount(AccountId(f"a-{name}"), f"Assets:{name}") for name in ("One", "Two")])
+    side = slice_of((6, 50_000, "Pix recebido"))
+    one = ofx(slice_of((6, -50_000, "Pix enviado")), "1", "BRL", states=True)
+    commit(home, preview(home, one, "a.ofx", "Assets:One"))
+    shown = preview(home, ofx(side, "2", "BRL", states=True), "b.ofx", "Assets:Two")
+    assert verdicts(shown) == ["transfer"]
+    commit(home, shown)
+    other = replace(side, movements=(replace(side.movements[0], id="another"),))
+    assert verdicts(preview(home, ofx(other, "2", "BRL", states=True), "c.ofx", "Assets:Two")) == ["new"]
+
+
 def test_what_is_owed_on_a_card_is_told_as_its_bank_shows_it(home: Desk) -> None:
     answers = Answers(balance_today="587.03")
     shown = preview(home, CARD_FILE.read_bytes(), CARD_FILE.name)
