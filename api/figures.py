@@ -174,7 +174,8 @@ def balance_items(connection: Connection, frame: Frame) -> list[Item]:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which transactions are asked for: of an account (its id or full name), between days, with words.
+    """Which transactions are asked for: of an account (its id or full name), between days, with words, of a payee in
+    any of its spellings.
 
     Those to come only where `last` or `as_of` says so; where both are said, the earlier counts.
     """
@@ -184,6 +185,7 @@ class Wanted:
     last: date | None = None
     text: str | None = None
     as_of: date | None = None
+    payee: str | None = None
 
 
 def transaction_page(
@@ -198,6 +200,7 @@ def transaction_page(
         first=wanted.first,
         last=wanted.last or frame.as_of,
         text=wanted.text or None,
+        payee=wanted.payee,
         known=frame.known,
         limit=limit,
         cursor=cursor,

@@ -23,8 +23,8 @@ from streams.contract import Envelope, instant_text
 
 if TYPE_CHECKING:
     from commands.answers import Answer
-    from commands.categorizing import Applied, Trial
     from commands.imports import ImportAnswer, Preview, Question, Reason
+    from commands.rules import Applied, Trial
     from domain.rules import Rule
     from projections.accounts import AccountRow, BookRow
     from projections.balances import Balance
@@ -185,6 +185,7 @@ def payee_item(row: Payee) -> Item:
     """What moved with a payee in a span of days; spending positive, earning negative."""
     return {
         "payee": row.payee,
+        "words": list(row.words),
         **_commodity_first(row.amount),
         "count": row.count,
         "uncategorized": row.uncategorized,

@@ -18,8 +18,8 @@ from streams.contract import Envelope
 if TYPE_CHECKING:  # heavy to import, and named here alone
     from sqlalchemy import Connection
 
-    from commands.categorizing import CategorizingService
     from commands.imports import ImportService
+    from commands.rules import RuleService
     from streams.runner import ProjectionRunner
 
 
@@ -52,6 +52,6 @@ class Parts:
     runner: ProjectionRunner
     read: Callable[[], AbstractContextManager[Connection]]
     imports: ImportService
-    categorizing: CategorizingService
+    rules: RuleService
     principal: str
     settings: OutsideSettings

@@ -23,7 +23,7 @@ from domain.book import Book, BookId
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["Answer", "Busy", "CommandBus", "Result", "Wish", "result_of"]
+__all__ = ["GROUP_TIMEOUT_S", "LOOK_TIMEOUT_S", "Answer", "Busy", "CommandBus", "Result", "Wish", "result_of"]
 
 T = TypeVar("T")
 
@@ -144,6 +144,13 @@ class CommandBus:
                     return False
                 self._changed.wait()
             return True
+
+
+LOOK_TIMEOUT_S = 120.0
+"""The longest wait for a look at a book: a long book may have to be loaded, behind a large import."""
+
+GROUP_TIMEOUT_S = 900.0
+"""The longest wait for a group: the largest import behind another such."""
 
 
 def result_of(future: Future[T], timeout_s: float) -> T:

@@ -226,8 +226,12 @@ class StandingEntry:
 class Words(Protocol):
     """What people and banks wrote of standing transactions: a book's state keeps no words, a read model does."""
 
-    def of(self, book: BookId, transactions: Collection[TransactionId]) -> Mapping[TransactionId, tuple[str, str]]:
-        """Payee and memo of those of the transactions that stand, as far as the read model knows."""
+    def of(
+        self, book: BookId, transactions: Collection[TransactionId], min_version: int
+    ) -> Mapping[TransactionId, tuple[str, str]]:
+        """Payee and memo of those of the transactions that stand, as the book was at `min_version` or later. Raises
+        `min_version_not_reached` where the read model stays behind, and `projection_parked`.
+        """
         ...
 
 

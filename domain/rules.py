@@ -7,10 +7,14 @@ that nothing a rule says can be refused for the category's sake.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, MutableMapping
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
+from itertools import accumulate, chain
+from operator import xor
 from typing import assert_never
 
 from domain.errors import Rejected
@@ -21,7 +25,7 @@ from domain.private import check_id, check_text, private
 from domain.words import words
 
 MAX_RULES = 1_000
-"""Rules of one book: more than anybody keeps in mind, and few enough to be tried on every row of a large file."""
+"""Rules of one book: more than anybody keeps in mind; a movement asks about all of them at once."""
 
 
 class Direction(StrEnum):
@@ -211,94 +215,224 @@ class Movement:
     memo: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A rule with its place in the order, its words folded, and the category that it leads to by now."""
+Mask = int
+"""A set of rules: the bit `1 << place` is the rule that is tried at that place."""
 
-    place: int
-    rule: Rule
-    payee: frozenset[str]
-    memo: frozenset[str]
-    category: Account
+
+@dataclass(frozen=True, slots=True)
+class _Ranges:
+    """Which rules take a number, each from a first to a last one: the rules change at `edges`, and `masks` has one more
+    than these.
+    """
+
+    edges: tuple[int, ...]
+    masks: tuple[Mask, ...]
+
+    def at(self, number: int) -> Mask:
+        return self.masks[bisect_right(self.edges, number)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sizes:
+    """Which rules take a size in one commodity, in half steps of the finest unit that a bound is written in: an odd
+    number is a size between two steps, for a file may write more places than a book keeps.
+    """
+
+    scale: int
+    ranges: _Ranges
+
+    def at(self, amount: Amount) -> Mask:
+        places = self.scale - amount.commodity.scale
+        if places >= 0:
+            return self.ranges.at(2 * abs(amount.minor) * _power(places))
+        steps, rest = divmod(abs(amount.minor), _power(-places))
+        return self.ranges.at(2 * steps + (1 if rest else 0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """The rules by one of their words: by each one's rarest, by each one's second rarest, and so on; `fewer` are those
+    that have no such word any more.
+    """
+
+    by_word: Mapping[str, Mask]
+    fewer: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class _Among:
+    """Which rules hold for a key, and which for every key that none of them names."""
+
+    by_key: Mapping[str, Mask]
+    others: Mask
+
+    def at(self, key: str) -> Mask:
+        return self.by_key.get(key, self.others)
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedRules:
-    """Rules made ready for many movements: each is found by one word of its conditions, or tried on all."""
+    """Rules made ready for many movements. Each condition is answered for all rules at once, as the mask of those whose
+    own it is met by: what one movement takes hardly depends on how many rules there are, and not on what they say.
+    """
 
-    by_payee: Mapping[str, tuple[_Prepared, ...]]
-    by_memo: Mapping[str, tuple[_Prepared, ...]]
-    wordless: tuple[_Prepared, ...]
+    rules: tuple[Rule, ...]
+    """In the order in which they are tried, each with the category that it leads to by now."""
+    accounts: _Among
+    commodities: _Among
+    """What the category takes."""
+    days: _Ranges
+    """When the category is open, by the days' ordinals."""
+    incoming: Mask
+    outgoing: Mask
+    sizes: Mapping[str, _Sizes]
+    """By the commodity's code."""
+    unsized: Mask
+    words: tuple[_Words, ...]
 
 
 def prepared(rules: Iterable[Rule], accounts: Mapping[AccountId, Account]) -> PreparedRules:
     """Rules in the order in which they are tried, ready for `first_fit`, in a book with these accounts."""
-    by_payee: dict[str, list[_Prepared]] = {}
-    by_memo: dict[str, list[_Prepared]] = {}
-    wordless: list[_Prepared] = []
-    for place, rule in enumerate(rules):
+    ready: list[Rule] = []
+    categories: list[Account] = []
+    for rule in rules:
         category = accounts[rule.category]
         while category.merged_into is not None:
             category = accounts[category.merged_into]
-        ready = _Prepared(
-            place,
-            replace(rule, category=category.id),
-            frozenset(words(rule.payee)),
-            frozenset(words(rule.memo)),
-            category,
-        )
-        # The longest word is the one that fewest movements have.
-        if ready.payee:
-            by_payee.setdefault(max(ready.payee, key=_length), []).append(ready)
-        elif ready.memo:
-            by_memo.setdefault(max(ready.memo, key=_length), []).append(ready)
-        else:
-            wordless.append(ready)
+        ready.append(replace(rule, category=category.id))
+        categories.append(category)
     return PreparedRules(
-        {word: tuple(found) for word, found in by_payee.items()},
-        {word: tuple(found) for word, found in by_memo.items()},
-        tuple(wordless),
+        tuple(ready),
+        _among([() if rule.account is None else (rule.account,) for rule in ready]),
+        _among([category.commodities for category in categories]),
+        _ranges([(place, *_open(category)) for place, category in enumerate(categories)]),
+        _mask([place for place, rule in enumerate(ready) if rule.direction is not Direction.OUT]),
+        _mask([place for place, rule in enumerate(ready) if rule.direction is not Direction.IN]),
+        _sizes(ready),
+        _mask([place for place, rule in enumerate(ready) if rule.at_least is None and rule.at_most is None]),
+        _words(ready),
     )
 
 
 def first_fit(rules: PreparedRules, movement: Movement) -> Rule | None:
     """The first rule that fits a movement, with the category that it leads to by now; None where none does."""
-    payee, memo = words(movement.payee), words(movement.memo)
-    candidates = list(rules.wordless)
-    for word in payee:
-        candidates += rules.by_payee.get(word, ())
-    for word in memo:
-        candidates += rules.by_memo.get(word, ())
-    found: _Prepared | None = None
-    for ready in candidates:
-        earlier = found is None or ready.place < found.place
-        if earlier and ready.payee.issubset(payee) and ready.memo.issubset(memo) and _fits(ready, movement):
-            found = ready
-    return None if found is None else found.rule
-
-
-def _fits(ready: _Prepared, movement: Movement) -> bool:
-    """Whether the conditions beside words hold, and the category takes the movement."""
-    rule, category, amount = ready.rule, ready.category, movement.amount
+    amount = movement.amount
     code = amount.commodity.code
-    return (
-        (rule.account is None or rule.account == movement.account)
-        and (rule.direction is None or amount.minor * (1 if rule.direction is Direction.IN else -1) > 0)
-        and (rule.at_least is None or (rule.at_least.commodity.code == code and _beyond(amount, rule.at_least) >= 0))
-        and (rule.at_most is None or (rule.at_most.commodity.code == code and _beyond(amount, rule.at_most) <= 0))
-        and (not category.commodities or code in category.commodities)
-        and (category.opened_on is None or category.opened_on <= movement.date)
-        and (category.closed_on is None or movement.date <= category.closed_on)
-    )
+    fitting = rules.accounts.at(movement.account) & rules.commodities.at(code)
+    fitting &= rules.days.at(movement.date.toordinal())
+    if amount.minor <= 0:
+        fitting &= rules.outgoing
+    if amount.minor >= 0:
+        fitting &= rules.incoming
+    sizes = rules.sizes.get(code)
+    fitting &= rules.unsized if sizes is None else sizes.at(amount)
+    if not fitting:
+        return None
+    said = set(words(movement.payee))
+    said.update([_of_memo(word) for word in words(movement.memo)])
+    for level in rules.words:
+        named = level.fewer
+        for word in level.by_word.keys() & said:
+            named |= level.by_word[word]
+        fitting &= named
+        if not fitting:
+            return None
+    first = fitting & -fitting
+    return rules.rules[first.bit_length() - 1]
 
 
-def _beyond(amount: Amount, bound: Amount) -> int:
-    """By how much the size of an amount is above a bound, below it where negative; exact, whatever the scales: a file
-    may write more places than a book keeps.
-    """
-    beyond: int = abs(amount.minor) * 10**bound.commodity.scale - bound.minor * 10**amount.commodity.scale
-    return beyond
+def _of_memo(word: str) -> str:
+    """A word of the memo as it is kept beside those of the payee: no word begins like this."""
+    return f" {word}"
 
 
-def _length(word: str) -> tuple[int, str]:
-    return len(word), word
+def _mask(places: Iterable[int]) -> Mask:
+    mask = 0
+    for place in places:
+        mask |= 1 << place
+    return mask
+
+
+def _among(named: Iterable[Sequence[str]]) -> _Among:
+    """`named`: the keys that each rule holds for; none are all."""
+    by_key: dict[str, Mask] = {}
+    others = 0
+    for place, keys in enumerate(named):
+        for key in keys:
+            by_key[key] = by_key.get(key, 0) | 1 << place
+        others |= 0 if keys else 1 << place
+    return _Among({key: mask | others for key, mask in by_key.items()}, others)
+
+
+def _open(category: Account) -> tuple[int | None, int | None]:
+    first, last = category.opened_on, category.closed_on
+    return None if first is None else first.toordinal(), None if last is None else last.toordinal()
+
+
+def _ranges(bounds: Iterable[tuple[int, int | None, int | None]]) -> _Ranges:
+    """`bounds`: rules' places, and the first and the last number that each takes; None where it ends nowhere."""
+    mask = 0
+    changes: dict[int, Mask] = {}
+    for place, first, last in bounds:
+        if first is not None and last is not None and first > last:
+            continue
+        if first is None:
+            mask |= 1 << place
+        else:
+            changes[first] = changes.get(first, 0) ^ 1 << place
+        if last is not None:
+            changes[last + 1] = changes.get(last + 1, 0) ^ 1 << place
+    edges = sorted(changes)
+    return _Ranges(tuple(edges), tuple(accumulate([changes[edge] for edge in edges], xor, initial=mask)))
+
+
+def _sizes(rules: Sequence[Rule]) -> dict[str, _Sizes]:
+    """For every commodity that a bound is in, the rules that take a size in it: those without bounds too."""
+    sized: dict[str, list[int]] = {}
+    scales: dict[str, int] = {}
+    unsized: list[int] = []
+    for place, rule in enumerate(rules):
+        bounds = [bound.commodity for bound in (rule.at_least, rule.at_most) if bound is not None]
+        for unit in bounds:
+            scales[unit.code] = max(scales.get(unit.code, 0), unit.scale)
+        codes = {unit.code for unit in bounds}
+        if not codes:
+            unsized.append(place)
+        elif len(codes) == 1:  # bounds in two commodities are met by nothing
+            sized.setdefault(codes.pop(), []).append(place)
+    found: dict[str, _Sizes] = {}
+    for code, scale in scales.items():
+        bounded = [
+            (place, _steps(rules[place].at_least, scale), _steps(rules[place].at_most, scale))
+            for place in sized.get(code, [])
+        ]
+        found[code] = _Sizes(scale, _ranges(bounded + [(place, None, None) for place in unsized]))
+    return found
+
+
+def _steps(bound: Amount | None, scale: int) -> int | None:
+    return None if bound is None else 2 * bound.minor * _power(scale - bound.commodity.scale)
+
+
+def _power(places: int) -> int:
+    power: int = 10**places
+    return power
+
+
+def _words(rules: Sequence[Rule]) -> tuple[_Words, ...]:
+    """The word that fewest rules have comes first of each one's: it tells most of them apart at once."""
+    wanted = [[*words(rule.payee), *[_of_memo(word) for word in words(rule.memo)]] for rule in rules]
+    spread = Counter(chain.from_iterable(wanted))
+    for named in wanted:
+        named.sort(key=lambda word: (spread[word], word))
+    levels: list[_Words] = []
+    for depth in range(max(map(len, wanted), default=0)):
+        by_word: dict[str, Mask] = {}
+        fewer = 0
+        for place, named in enumerate(wanted):
+            if len(named) > depth:
+                by_word[named[depth]] = by_word.get(named[depth], 0) | 1 << place
+            else:
+                fewer |= 1 << place
+        levels.append(_Words(by_word, fewer))
+    return tuple(levels)

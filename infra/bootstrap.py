@@ -25,9 +25,9 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
     """Everything a door may use, on what the settings name; closed in the reverse order, finishing what was taken."""
     from api.parts import Parts
     from commands.bus import CommandBus
-    from commands.categorizing import CategorizingService
     from commands.imports import ImportService
     from commands.ports import StoreUnavailable
+    from commands.rules import RuleService
     from infra.clock import FixedClock, SystemClock, TimeOrderedIds
     from infra.keys import KeyFile
     from infra.pending import SqlPendingImports
@@ -71,7 +71,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
             runner=runner,
             read=read_models.read,
             imports=imports,
-            categorizing=CategorizingService(bus, store, ids, words),
+            rules=RuleService(bus, store, ids, words),
             principal=LOCAL_OWNER,
             settings=settings,
         )

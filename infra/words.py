@@ -27,7 +27,10 @@ class RegisterWords:
         self._runner = runner
         self._read = read
 
-    def of(self, book: BookId, transactions: Collection[TransactionId]) -> Mapping[TransactionId, tuple[str, str]]:
+    def of(
+        self, book: BookId, transactions: Collection[TransactionId], min_version: int
+    ) -> Mapping[TransactionId, tuple[str, str]]:
+        self._reach(book, min_version)
         with self._read() as connection:
             return words_of(connection, book, transactions)
 
@@ -35,8 +38,11 @@ class RegisterWords:
     def standing_on(
         self, book: BookId, accounts: Collection[AccountId], min_version: int
     ) -> Iterator[Iterator[StandingEntry]]:
+        self._reach(book, min_version)
+        with self._read() as connection:
+            yield starmap(StandingEntry, standing_on(connection, book, accounts))
+
+    def _reach(self, book: BookId, min_version: int) -> None:
         reached = self._runner.wait_for([register.NAME], book, min_version, MAX_WAIT_S)
         if reached < min_version:
             raise Rejected("min_version_not_reached", min_version=min_version, reached=reached)
-        with self._read() as connection:
-            yield starmap(StandingEntry, standing_on(connection, book, accounts))

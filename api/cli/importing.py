@@ -61,6 +61,7 @@ def import_file(
         meant = book_of(parts, book)
         answers = _answers(balance_today, answer or [])
         into = None if account is None else composed(account)
+        catch_up(parts)  # what is likely the same is told by the words that the figures keep
         with working(f"Reading {file.name}"):
             preview = parts.imports.preview(meant, raw, file.name, into, format, profile, answers)
         item = preview_item(preview)
@@ -73,6 +74,7 @@ def import_file(
             return
         if not yes:
             answers = _agreed(parts, meant, item, balance_today, answer or [])
+            catch_up(parts)
         with working(f"Recording {file.name}"):
             done = import_answer_item(parts.imports.commit(meant, preview.import_id, asked(parts), answers))
         catch_up(parts)
@@ -200,6 +202,7 @@ def _agreed(parts: Parts, book: BookId, item: Item, balance_today: str | None, s
             raise Rejected("confirmation_needed")
         if item["questions"]:
             balance_today, said = _asked(item["questions"], balance_today, said)
+            catch_up(parts)
             item = preview_item(parts.imports.preview_again(book, import_id, _answers(balance_today, said)))
             _show(item)
         confirm("Import this?")

@@ -1,4 +1,4 @@
-"""`finshift rules`: rules that categorize are listed, tried, set, applied and removed."""
+"""`finshift rules`: rules that categorize are listed, set, tried before, applied and removed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from api.cli.telling import print_table, say, styled, write_items, write_json
 
 if TYPE_CHECKING:
     from api.items import Item
-    from commands.categorizing import WrittenRule
+    from commands.rules import WrittenRule
 
-app = typer.Typer(help="Say once where movements go: list, try, set, apply and remove rules.", no_args_is_help=True)
+app = typer.Typer(help="Say once where movements go: list, set, apply and remove rules.", no_args_is_help=True)
 
 
 class Way(StrEnum):
@@ -66,15 +66,27 @@ def set_rule(
     at_most: AtMost = None,
     commodity: Commodity = None,
     rule: Replaces = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what it would categorize of what is there, and end there.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Set a rule for what comes; `rules apply` lets it speak of what is there."""
-    from api.items import answer_item
-    from commands.categorizing import rule_wish
+    from api.items import answer_item, trial_item
+    from commands.rules import rule_wish
 
     written = _written(category, payee, memo, account, direction, at_least, at_most, commodity, rule)
     with parts_of(ctx) as parts:
         meant = book_of(parts, book)
+        if dry_run:
+            catch_up(parts)
+            with working("Looking"):
+                trial = trial_item(parts.rules.try_rule(meant, written))
+            if as_json:
+                write_json(trial)
+            else:
+                _show(trial)
+            return
         wish = rule_wish(written, parts.ids.new())
         item = answer_item(parts.bus.submit(meant, [wish], asked(parts)).result())
         catch_up(parts)
@@ -82,36 +94,6 @@ def set_rule(
         write_json(item)
         return
     say(f"Set. Let it speak of what is there: finshift rules apply {item['rule_id']} --book {book}")
-
-
-@app.command("try")
-def try_rule(
-    ctx: typer.Context,
-    book: Book,
-    category: Category,
-    payee: Payee = "",
-    memo: Memo = "",
-    account: Account = None,
-    direction: Direction = None,
-    at_least: AtLeast = None,
-    at_most: AtMost = None,
-    commodity: Commodity = None,
-    rule: Replaces = None,
-    as_json: Json = False,
-) -> None:
-    """Show what a rule would categorize of what nobody has categorized yet; nothing changes."""
-    from api.items import trial_item
-
-    written = _written(category, payee, memo, account, direction, at_least, at_most, commodity, rule)
-    with parts_of(ctx) as parts:
-        meant = book_of(parts, book)
-        catch_up(parts)
-        with working("Looking"):
-            item = trial_item(parts.categorizing.try_rule(meant, written))
-    if as_json:
-        write_json(item)
-    else:
-        _show(item)
 
 
 @app.command("apply")
@@ -124,7 +106,7 @@ def apply_rule(ctx: typer.Context, rule: RuleArgument, book: Book, as_json: Json
         meant = book_of(parts, book)
         catch_up(parts)
         with working("Categorizing"):
-            item = applied_item(parts.categorizing.apply(meant, RuleId(rule), asked(parts)))
+            item = applied_item(parts.rules.apply(meant, RuleId(rule), asked(parts)))
         catch_up(parts)
     if as_json:
         write_json(item)
@@ -160,7 +142,7 @@ def _written(
     commodity: str | None,
     rule: str | None,
 ) -> WrittenRule:
-    from commands.categorizing import WrittenRule
+    from commands.rules import WrittenRule
     from domain.rules import Direction
 
     return WrittenRule(

@@ -14,8 +14,8 @@ from typing import Any, Generic, TypeVar
 from api.http import bodies
 from api.parts import Parts
 from commands.bus import Wish
-from commands.categorizing import WrittenRule, rule_wish
 from commands.names import account_id, today
+from commands.rules import WrittenRule, rule_wish
 from domain.book import Book, RenameBook
 from domain.budgets import BudgetId, ChangeBudget, EndBudget, Every, Period, SetBudget
 from domain.ledger import (

@@ -244,6 +244,9 @@ class UploadIn(bodies.Body):
     profile: str | None = Field(None, description="How its columns are to be read.")
 
 
+_PROBLEMS = (400, 403, 404, 409, 413, 422, 503, 504)
+"""Of what waits for the read models too: what is likely the same is told by the words that they keep."""
+
 _PREVIEW = Operation(
     "preview_import",
     "Show what a file would bring, and keep it until it is committed",
@@ -256,6 +259,7 @@ _PREVIEW = Operation(
     is_command=True,
     takes_key=False,
     tags=["imports"],
+    problems=_PROBLEMS,
 )
 _AGAIN = Operation(
     "preview_import_again",
@@ -268,6 +272,7 @@ _AGAIN = Operation(
     is_command=True,
     takes_key=False,
     tags=["imports"],
+    problems=_PROBLEMS,
 )
 _COMMIT = Operation(
     "commit_import",
@@ -279,6 +284,7 @@ _COMMIT = Operation(
     body_example={"answers": {"balance_today": "2317.60"}, "skip": [3]},
     is_command=True,
     tags=["imports"],
+    problems=_PROBLEMS,
 )
 _UNDO = Operation(
     "undo_import",

@@ -47,6 +47,7 @@ from api.http.questions import (
 )
 from api.items import Item, book_item
 from domain.budgets import Every
+from domain.private import MAX_TEXT_CHARS
 from projections import accounts, balances, budgets, cash_flow, imports, net_worth, register, rules
 
 From = Annotated[Day | None, Query(alias="from", description="The first day.")]
@@ -134,10 +135,17 @@ async def list_transactions(
     text: Annotated[
         str | None, Query(max_length=200, description="Words of payee, memo and tags, or their beginnings.")
     ] = None,
+    payee: Annotated[
+        str | None,
+        Query(
+            max_length=MAX_TEXT_CHARS,
+            description="A payee in any spelling that `/payees` tells as one; the empty one is what has no payee.",
+        ),
+    ] = None,
     limit: Limit = None,
     cursor: Cursor = None,
 ) -> Response:
-    wanted = Wanted(account, first, to, text, asking.as_of)
+    wanted = Wanted(account, first, to, text, asking.as_of, payee)
 
     def ask(connection: Connection, frame: Frame) -> Page:
         return Page(*transaction_page(connection, frame, wanted, limit or PAGE_SIZE, cursor))

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from api.http import bodies, shapes
 from api.http.answering import REPLAYED, Written, json_response, version_header
-from api.http.asking import asked, principal
+from api.http.asking import asked, is_id, principal
 from api.http.commands import book_of
 from api.http.describing import Operation, add_operation
 from api.http.doors import RULE, written_rule
@@ -18,9 +18,9 @@ from api.http.lanes import Lane
 from api.http.reading import fingerprint, idempotency_key, parse_json, read_body
 from api.items import applied_item, trial_item
 from api.parts import Parts
+from domain.errors import Rejected
 from domain.ledger import RuleId
-
-MAX_RULE_ID_CHARS = 100
+from domain.private import MAX_ID_CHARS
 
 
 def add_rule_doors(router: APIRouter, parts: Parts, lane: Lane) -> None:
@@ -33,7 +33,7 @@ def add_rule_doors(router: APIRouter, parts: Parts, lane: Lane) -> None:
         book = await book_of(parts, request.path_params["book"])
 
         def work() -> Written:
-            trial = parts.categorizing.try_rule(book, written_rule(body))
+            trial = parts.rules.try_rule(book, written_rule(body))
             return json_response(trial_item(trial), [version_header(trial.version)])
 
         return await lane.turn(work)
@@ -44,11 +44,11 @@ def add_rule_doors(router: APIRouter, parts: Parts, lane: Lane) -> None:
         body = await read_body(request)
         bodies.Body.model_validate(parse_json(body, may_be_empty=True))
         book = await book_of(parts, request.path_params["book"])
-        rule = RuleId(request.path_params["rule_id"][:MAX_RULE_ID_CHARS])
+        rule = _rule_id(request)
         ask = asked(parts, who, book, key, fingerprint(request, body))
 
         def work() -> Written:
-            applied = parts.categorizing.apply(book, rule, ask)
+            applied = parts.rules.apply(book, rule, ask)
             headers = [version_header(applied.version), *([REPLAYED] if applied.replayed else [])]
             return json_response(applied_item(applied), headers)
 
@@ -56,6 +56,14 @@ def add_rule_doors(router: APIRouter, parts: Parts, lane: Lane) -> None:
 
     add_operation(router, "POST", "/v1/books/{book}/rules/try", try_rule, _TRY)
     add_operation(router, "POST", "/v1/books/{book}/rules/{rule_id}/apply", apply_rule, _APPLY)
+
+
+def _rule_id(request: Request) -> RuleId:
+    """The rule that the path means; what is no id is none."""
+    text = request.path_params["rule_id"]
+    if not is_id(text):
+        raise Rejected("rule_unknown", rule=text[:MAX_ID_CHARS])
+    return RuleId(text)
 
 
 _TRY = Operation(

@@ -354,17 +354,25 @@ class PromisedPage(Shape):
 
 
 class PayeeOut(Shape):
-    """`amount`: the net of the categories, spending positive; `uncategorized`: how many of `count` are not told what
-    for yet.
+    """`words`: those that all spellings of the payee have in common, as a rule takes them. `amount`: the net of the
+    categories, spending positive; `uncategorized`: how many of `count` are not told what for yet.
     """
 
     payee: str
+    words: list[str]
     commodity: str
     amount: str
     count: int
     uncategorized: int
 
-    EXAMPLE = {"payee": "Corner Market", "commodity": "BRL", "amount": "611.15", "count": 7, "uncategorized": 2}
+    EXAMPLE = {
+        "payee": "Corner Market",
+        "words": ["corner", "market"],
+        "commodity": "BRL",
+        "amount": "611.15",
+        "count": 7,
+        "uncategorized": 2,
+    }
 
 
 class CategorizedOut(Shape):

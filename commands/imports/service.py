@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from commands.answers import Answer
-from commands.bus import CommandBus, result_of
+from commands.bus import GROUP_TIMEOUT_S, LOOK_TIMEOUT_S, CommandBus, result_of
 from commands.imports.formats import FORMATS, format_of
 from commands.imports.journals import plan_journal
 from commands.imports.looks import candidates, earlier, first_day, held_on, joined_into, openings
@@ -59,12 +59,6 @@ T = TypeVar("T")
 
 MAX_PLANS = 5
 """How often a commit plans again because the book moved while it planned."""
-
-LOOK_TIMEOUT_S = 120.0
-"""The longest wait for a look at a book: a long book may have to be loaded, behind a large import."""
-
-COMMIT_TIMEOUT_S = 900.0
-"""The longest wait for a group: the largest import behind another such."""
 
 MAX_FILE_NAME_CHARS = 200
 
@@ -203,7 +197,7 @@ class ImportService:
             if waiting:
                 raise Rejected("answers_needed", questions=waiting)
             try:
-                answer = result_of(self._bus.submit(book, plan.commands, asked), COMMIT_TIMEOUT_S)
+                answer = result_of(self._bus.submit(book, plan.commands, asked), GROUP_TIMEOUT_S)
             except Rejected as rejected:
                 if rejected.code == "idempotency_key_reused" or not self._moved(book, head) or attempt == MAX_PLANS:
                     raise _with_row(rejected, plan) from None
@@ -216,7 +210,7 @@ class ImportService:
 
     def undo(self, book: BookId, import_id: ImportId, asked: Asked) -> ImportAnswer:
         """Void all that an import recorded; refused whole where one of it is reconciled or in a closed period."""
-        answer = result_of(self._bus.submit(book, [UndoImport(import_id)], asked), COMMIT_TIMEOUT_S)
+        answer = result_of(self._bus.submit(book, [UndoImport(import_id)], asked), GROUP_TIMEOUT_S)
         undone = self._event(book, answer.version)
         voided = undone.voided if isinstance(undone, ImportUndone) else 0
         return _answer(import_id, answer, {"voided": voided}, None)
@@ -256,7 +250,7 @@ class ImportService:
             lambda place: self._look(book, lambda state: openings(state.ledger, place)),
             lambda account: self._look(book, lambda state: first_day(state.ledger, account)),
             lambda wanted, first, last: self._look(book, lambda b: candidates(b.ledger, wanted, first, last)),
-            lambda transactions: self._words.of(book, transactions),
+            lambda transactions: self._words.of(book, transactions, self._version(book)),
             lambda sources: self._elsewhere(book, sources),
             lambda transactions, form: self._look(book, lambda state: earlier(state.ledger, transactions, form)),
             self._clock.now().astimezone(ZoneInfo(facts.time_zone)).date(),
@@ -289,6 +283,11 @@ class ImportService:
 
     def _look(self, book: BookId, question: Callable[[Book], T]) -> T:
         return result_of(self._bus.inspect(book, question), LOOK_TIMEOUT_S)
+
+    def _version(self, book: BookId) -> int:
+        """The book's version by now: what was looked at before, read models that reached it have heard of."""
+        head = self._store.head(book)
+        return 0 if head is None else head.version
 
     def _moved(self, book: BookId, planned_on: Head | None) -> bool:
         """Whether the book went on since, so that a refusal may be owed to that alone."""

@@ -16,12 +16,12 @@ from zoneinfo import ZoneInfo
 
 from commands.answers import Answer
 from commands.books import erase_book, open_book, resolve_book, sample_id, sample_number
-from commands.bus import CommandBus
+from commands.bus import GROUP_TIMEOUT_S, LOOK_TIMEOUT_S, CommandBus, result_of
 from commands.ports import Asked, Clock, EventStore, Ids, Keys
 from commands.sample.brazil import BRAZIL
 from commands.sample.life import Entry, Life, Move, history, rate_on
 from commands.sample.united_states import UNITED_STATES
-from domain.book import BookCommand, BookId
+from domain.book import Book, BookCommand, BookId
 from domain.budgets import BudgetId, ChangeBudget, Every, Period, SetBudget, month_later
 from domain.errors import Rejected
 from domain.ledger import (
@@ -89,7 +89,7 @@ def make_samples(
     for life, opening in openings:
         answer = None
         try:
-            answer = None if opening is None else opening.result()
+            answer = None if opening is None else result_of(opening, GROUP_TIMEOUT_S)
         except Rejected as refusal:
             # Two who ask at once make it once.
             if refusal.code != "book_name_used" or _standing(store, keys, life) is None:
@@ -103,7 +103,11 @@ def make_samples(
 
 def name_of(bus: CommandBus, book: BookId) -> str:
     """The name that a book has by now."""
-    return bus.inspect(book, lambda state: state.facts["name"]).result()
+    return result_of(bus.inspect(book, _name), LOOK_TIMEOUT_S)
+
+
+def _name(state: Book) -> str:
+    return state.facts["name"]
 
 
 def remove_samples(bus: CommandBus, store: EventStore, keys: Keys, asking: Callable[[], Asked]) -> dict[str, Answer]:
@@ -111,7 +115,7 @@ def remove_samples(bus: CommandBus, store: EventStore, keys: Keys, asking: Calla
     erased: dict[str, Answer] = {}
     for book in samples(store, keys):
         name = name_of(bus, book)
-        erased[name] = erase_book(bus, asking(), book).result()
+        erased[name] = result_of(erase_book(bus, asking(), book), GROUP_TIMEOUT_S)
     return erased
 
 

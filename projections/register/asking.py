@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -46,6 +46,7 @@ from domain.money import Amount, commodity
 from domain.words import words
 from projections.chart import BookChart
 from projections.readmodel import NEVER, in_chunks
+from projections.register.likeness import likeness
 from projections.register.tables import NAME, VERSION, chart, entries, lines, months
 
 MAX_PAGE = 500
@@ -53,6 +54,9 @@ MAX_PAGE = 500
 
 MAX_SEARCH_WORDS = 16
 """The most words of one search: each is looked for by itself."""
+
+READ_AT_ONCE = 2_000
+"""States read at a time where each is looked at for its payee."""
 
 MAX_CURSOR_CHARS = 400
 """No cursor made here is longer; what is longer is not read."""
@@ -102,6 +106,7 @@ def transactions(
     first: date | None = None,
     last: date | None = None,
     text: str | None = None,
+    payee: str | None = None,
     known: int | None = None,
     limit: int = 50,
     cursor: str | None = None,
@@ -112,8 +117,10 @@ def transactions(
     `account`: only those that post to it, or to what was merged into it, with the change and the running balance after
     each (in minor units; the balance counts what the other filters leave out). `first`, `last` and `as_of` (another
     end, of that day) bound the date. `text`: every word of it must begin a word of payee, memo or tags; case and
-    accents are alike, and a text without words finds nothing. `known`: the list as known at that book version, None
-    for now. `cursor`: the `next` of the page before, with the same filters. Empty for a book without events.
+    accents are alike, and a text without words finds nothing. `payee`: only those whose payee is the same for a person,
+    as `payees` tells them together; the empty one finds what has no payee. `known`: the list as known at that book
+    version, None for now. `cursor`: the `next` of the page before, with the same filters. Empty for a book without
+    events.
 
     Raises `page_limit_out_of_range`, `too_many_search_words`, and `cursor_not_valid` for a cursor that was not made
     here, by another version of the register, or with other filters.
@@ -125,18 +132,22 @@ def transactions(
         return Page([], None)
     if len(wanted) > MAX_SEARCH_WORDS:
         raise Rejected("too_many_search_words", limit=MAX_SEARCH_WORDS)
-    filters = _digest([book, account, first, last, wanted, known, as_of])
+    filters = _digest([book, account, first, last, wanted, known, as_of, None if payee is None else likeness(payee)])
     after = None if cursor is None else _opened(cursor, filters)
     places = chart.of(connection, book, known)
     if places is None:
         return Page([], None)
     bounds = (first or FIRST_DAY, min(last or LAST_DAY, as_of or LAST_DAY))
     matching = [entries.c.words.contains(f" {word}", autoescape=True) for word in wanted]
-    if account is None:
-        states = select(entries).where(*standing(entries, places.number, bounds, known), *matching)
-        found = [*connection.execute(_newest(states, entries, after, limit + 1))]
-    else:
-        found = _of_account(connection, places, account, bounds, known, matching, after, limit + 1)
+    stood = standing(entries, places.number, bounds, known)
+
+    def read(after: _Key | None, limit: int) -> Sequence[Row[Any]]:
+        if account is not None:
+            return _of_account(connection, places, account, bounds, known, matching, after, limit)
+        states = select(entries).where(*stood, *matching)
+        return connection.execute(_newest(states, entries, after, limit)).all()
+
+    found = read(after, limit + 1) if payee is None else _alike(read, likeness(payee), after, limit + 1)
     shown = found[:limit]
     if account is None or not shown:
         items = [_entry(row, places, None, None) for row in shown]
@@ -237,6 +248,19 @@ def _of_account(
         if not newest or newest[-1].version != row.version:
             newest.append(row)
     return newest[:limit]
+
+
+def _alike(
+    read: Callable[[_Key | None, int], Sequence[Row[Any]]], alike: str, after: _Key | None, limit: int
+) -> Sequence[Row[Any]]:
+    """The newest of what `read` gives whose payee has this likeness; looked for row by row, as no index knows it."""
+    found: list[Row[Any]] = []
+    while True:
+        rows = read(after, READ_AT_ONCE)
+        found += [row for row in rows if likeness(orjson.loads(row.body)[0]) == alike]
+        if len(found) >= limit or len(rows) < READ_AT_ONCE:
+            return found[:limit]
+        after = rows[-1].date, rows[-1].version
 
 
 def _with_balance(

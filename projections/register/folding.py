@@ -17,7 +17,7 @@ from domain.recorded import Recorded
 from projections.chart import Numbers
 from projections.reading import Reading, forget, read
 from projections.readmodel import NEVER, CText, Value, add_in_bulk, copy_in_bulk, in_chunks
-from projections.register.payees import likeness
+from projections.register.likeness import likeness
 from projections.register.tables import chart, entries, instalments, lines, months
 from projections.register.words import words_column
 

@@ -1,16 +1,13 @@
 """Payees: where money went and came from in a span of days, one line a payee however it was spelled.
 
-Banks write a payee with the day, or with the number of the instalment, behind it. That and case, accents and signs are
-left out where payees are compared, and never where they are shown.
+Spellings that are alike are one payee; what its figure is made of are the transactions of all of them.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
 
 import orjson
 from sqlalchemy import Connection, select
@@ -20,30 +17,20 @@ from domain.ledger import LAST_DAY, AccountId, Kind
 from domain.money import Amount, commodity
 from domain.words import words
 from projections.register.asking import standing
+from projections.register.likeness import likeness
 from projections.register.tables import chart, entries
-
-REMEMBERED_PAYEES = 16_384
-"""Spellings whose likeness is kept: a household's of some years, in about 3 MB. A purge lets go of them."""
-
-_DIGIT = re.compile(r"\d")
-_PART = re.compile(r"\b(?:parcela|parc|instal?lment)\.?\s*\d{1,3}\s*(?:/|de|of)\s*\d{1,3}\b", re.IGNORECASE)
-"""Which instalment it is, wherever in the text."""
-
-_DAY_OR_PART = re.compile(
-    r"[\s*(-]+[a-z]?(?:\d{1,2}/\d{1,2}(?:/\d{2,4})?|\d{4}-\d{2}-\d{2}|\d{2}\.\d{2}(?:\.\d{2,4})?)\)?\s*$",
-    re.IGNORECASE,
-)
-"""A day, or an instalment as `k/n`, at the end; a letter may stand before it, as in `E01/09`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Payee:
     """What moved with a payee in one commodity, in minor units: spending positive, earning negative.
 
-    `payee` is its most frequent spelling; `count` its transactions, `uncategorized` those not yet told what for.
+    `payee` is its most frequent spelling; `words` are those that all its spellings have in common, in order: none only
+    where the payee has no word at all. `count`: its transactions, `uncategorized` those not yet told what for.
     """
 
     payee: str
+    words: tuple[str, ...]
     amount: Amount
     count: int
     uncategorized: int
@@ -103,8 +90,12 @@ def payees(
 def _grouped(spelled: dict[tuple[str, str, int], list[int]]) -> list[Payee]:
     sums: dict[tuple[str, str, int], list[int]] = {}
     shown: dict[tuple[str, str, int], tuple[int, str]] = {}
+    shared: dict[str, list[str]] = {}
     for (payee, code, scale), (minor, count, untold) in spelled.items():
-        place = (likeness(payee), code, scale)
+        alike = likeness(payee)
+        place = (alike, code, scale)
+        own = words(payee)
+        shared[alike] = [word for word in shared.get(alike, alike.split()) if word in own]
         # Of spellings as frequent as each other the first by its characters, so that the answer is always the same.
         spelling = (-count, payee)
         held = sums.get(place)
@@ -116,16 +107,7 @@ def _grouped(spelled: dict[tuple[str, str, int], list[int]]) -> list[Payee]:
         held[2] += untold
         shown[place] = min(shown[place], spelling)
     found = [
-        Payee(shown[place][1], Amount(minor, commodity(*place[1:])), count, untold)
+        Payee(shown[place][1], tuple(shared[place[0]]), Amount(minor, commodity(*place[1:])), count, untold)
         for place, (minor, count, untold) in sums.items()
     ]
     return sorted(found, key=lambda line: (line.amount.commodity.code, -line.amount.minor, line.payee))
-
-
-@lru_cache(maxsize=REMEMBERED_PAYEES)
-def likeness(payee: str) -> str:
-    """What payees have in common that are the same for a person: the words, without a day or an instalment."""
-    name = payee
-    if _DIGIT.search(payee) is not None:  # most payees have none, and looking for it costs a tenth of the rest
-        name = _DAY_OR_PART.sub("", _PART.sub(" ", payee))
-    return " ".join(words(name)) or " ".join(words(payee)) or payee

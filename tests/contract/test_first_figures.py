@@ -27,9 +27,10 @@ from domain.ledger import (
     UndoImport,
     VoidTransaction,
 )
+from domain.words import words
 from projections import accounts, balances, cash_flow, imports, net_worth, register
 from projections.register import Payee, Promise
-from projections.register.payees import likeness
+from projections.register.likeness import likeness
 from tests.contract.conftest import House, spent
 from tests.given import BOOK, CARD, CHECKING, FOOD, GROCERIES, OPENING, SALARY, SAVINGS, brl, moved, on, usd
 
@@ -215,9 +216,9 @@ def test_payees_are_told_with_what_they_took_the_largest_first(house: House) -> 
     )
     assert told(house) == register.Payees(
         [
-            Payee("Feira", brl("30.00"), 1, 1),
-            Payee("Café Sol", brl("23.50"), 3, 1),
-            Payee("Empresa", -brl("5000.00"), 1, 0),
+            Payee("Feira", ("feira",), brl("30.00"), 1, 1),
+            Payee("Café Sol", ("cafe", "sol"), brl("23.50"), 3, 1),
+            Payee("Empresa", ("empresa",), -brl("5000.00"), 1, 0),
         ],
         transactions=5,
         categorized=3,
@@ -226,14 +227,16 @@ def test_payees_are_told_with_what_they_took_the_largest_first(house: House) -> 
 
 def test_payees_follow_what_joined_was_categorized_voided_and_known(house: House) -> None:
     first, _ = bill_paid(house)
-    assert told(house, known=first).items == [Payee("words of i-bank", brl("1322.41"), 1, 0)]
+    assert told(house, known=first).items == [
+        Payee("words of i-bank", ("words", "of", "i", "bank"), brl("1322.41"), 1, 0)
+    ]
     assert told(house) == register.Payees([], 0, 0)
     house.tell(spent(OTHER, "2026-09-20", "5.00", GROCERIES, payee="Bar"))
     before = house.tell(spent(OWN, "2026-09-21", "7.00", payee="Bar"), CategorizeTransaction(OTHER, FOOD))
-    assert told(house) == register.Payees([Payee("Bar", brl("12.00"), 2, 0)], 2, 2)
+    assert told(house) == register.Payees([Payee("Bar", ("bar",), brl("12.00"), 2, 0)], 2, 2)
     house.tell(VoidTransaction(OWN))
-    assert told(house).items == [Payee("Bar", brl("5.00"), 1, 0)]
-    assert told(house, known=before).items == [Payee("Bar", brl("12.00"), 2, 0)]
+    assert told(house).items == [Payee("Bar", ("bar",), brl("5.00"), 1, 0)]
+    assert told(house, known=before).items == [Payee("Bar", ("bar",), brl("12.00"), 2, 0)]
 
 
 def test_a_split_counts_once_and_several_commodities_are_told_apart(house: House) -> None:
@@ -244,7 +247,9 @@ def test_a_split_counts_once_and_several_commodities_are_told_apart(house: House
         RecordTransaction(OTHER, on("2026-09-03"), abroad, "Mercado"),
     )
     assert told(house) == register.Payees(
-        [Payee("Mercado", brl("10.00"), 1, 1), Payee("Mercado", usd("3.00"), 1, 0)], transactions=2, categorized=1
+        [Payee("Mercado", ("mercado",), brl("10.00"), 1, 1), Payee("Mercado", ("mercado",), usd("3.00"), 1, 0)],
+        transactions=2,
+        categorized=1,
     )
 
 
@@ -276,6 +281,32 @@ def test_a_payee_is_the_same_whatever_day_or_instalment_stands_behind_it(one: st
 )
 def test_payees_that_differ_in_more_stay_apart(one: str, other: str) -> None:
     assert likeness(one) != likeness(other)
+
+
+def test_the_words_of_a_payee_are_those_of_all_its_spellings_and_find_its_transactions(house: House) -> None:
+    spellings = ["UBER *TRIP 15/09", "Uber Trip", "UBER* TRIP 01/09", "Uber Eats", "***", "15/09", ""]
+    house.tell(
+        *[
+            spent(TransactionId(f"t-{number}"), f"2026-09-{number + 10}", "1.50", payee=payee)
+            for number, payee in enumerate([*spellings, "UBER *TRIP 15/09"])
+        ]
+    )
+    found = {line.words: line for line in told(house).items}
+    assert found[("uber", "trip")].payee == "UBER *TRIP 15/09"
+    assert found[("uber", "trip")].count == 4
+    for line in told(house).items:
+        for limit in (1, 50):
+            page = register.transactions(house.connection, BOOK, payee=line.payee, limit=limit)
+            entries = page.items
+            while page.next is not None:
+                page = register.transactions(house.connection, BOOK, payee=line.payee, limit=limit, cursor=page.next)
+                entries += page.items
+            assert len(entries) == line.count
+            assert all(set(line.words) <= set(words(entry.payee)) for entry in entries)
+        assert (line.words == ()) == (words(line.payee) == [])
+    on_account = register.transactions(house.connection, BOOK, account=CHECKING, payee="uber trip", limit=2).items
+    assert [entry.date for entry in on_account] == [on("2026-09-17"), on("2026-09-12")]
+    assert [entry.balance for entry in on_account] == [(-brl("12.00"),), (-brl("4.50"),)]
 
 
 # Openings

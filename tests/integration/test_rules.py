@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from commands import categorizing
+from commands import rules
 from commands.books import open_book
-from commands.categorizing import CategorizingService, WrittenRule
 from commands.ports import StandingEntry
+from commands.rules import RuleService, WrittenRule
 from domain.book import Book, BookCommand, BookId
 from domain.errors import Rejected
 from domain.ledger import (
@@ -76,8 +76,8 @@ class Home:
     entries: Entries
 
     @property
-    def service(self) -> CategorizingService:
-        return CategorizingService(self.house.bus, self.house.store, IDS, self.entries)
+    def service(self) -> RuleService:
+        return RuleService(self.house.bus, self.house.store, IDS, self.entries)
 
     def do(self, *commands: BookCommand) -> None:
         self.house.ask(self.book, *commands)
@@ -130,7 +130,7 @@ def open_house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Calla
 
 @pytest.fixture
 def home(open_house: Callable[[], House], monkeypatch: pytest.MonkeyPatch) -> Home:
-    monkeypatch.setattr(categorizing, "MAX_GROUP_COMMANDS", GROUP)
+    monkeypatch.setattr(rules, "MAX_GROUP_COMMANDS", GROUP)
     house = open_house()
     book = open_book(house.bus, IDS, asking(), "Home", "BRL", "America/Sao_Paulo").result(WAIT_S).book
     names = ["Assets:Checking", "Expenses:Uncategorized", "Expenses:Food", "Expenses:Market"]
@@ -230,11 +230,11 @@ def test_an_account_that_is_opened_meanwhile_is_in_nobodys_way(home: Home) -> No
 
 def test_books_that_never_come_to_rest_are_given_up_with_a_word(home: Home) -> None:
     food, market = home.accounts["Expenses:Food"], home.accounts["Expenses:Market"]
-    turns = [SetRule(OTHER, category, payee="elsewhere") for category in (food, market) * categorizing.MAX_ATTEMPTS]
+    turns = [SetRule(OTHER, category, payee="elsewhere") for category in (food, market) * rules.MAX_ATTEMPTS]
     home.entries.meanwhile = [lambda turn=turn: home.do(turn) for turn in turns]  # type: ignore[misc]
     with pytest.raises(Rejected, match="changed_meanwhile"):
         home.service.apply(home.book, RULE, asking())
-    assert home.entries.asked == categorizing.MAX_ATTEMPTS
+    assert home.entries.asked == rules.MAX_ATTEMPTS
     assert home.categorized() == []
 
 

@@ -33,6 +33,7 @@ from domain.ledger import (
     TransactionVoided,
 )
 from domain.recorded import Recorded
+from domain.words import words
 from projections import accounts, balances, budgets, cash_flow, imports, net_worth, register, timeline
 from tests.folding import Log, empty, fold, rows
 from tests.strategies import FIRST_USUAL_DAY, USUAL_DAYS, Ids, happened, opened, units
@@ -278,6 +279,21 @@ def test_payees_are_all_that_categories_moved_and_every_transaction_is_told_once
         untold = data.draw(st.sets(st.sampled_from(categories)))
         found = register.payees(connection, book, first, day, untold, known)
         flows = cash_flow.cash_flow(connection, book, first, day, Every.YEAR, known)
+        listed = {
+            line: register.transactions(
+                connection, book, payee=line.payee, first=first, last=day, known=known, limit=register.MAX_PAGE
+            ).items
+            for line in found.items
+        }
+    for line, entries in listed.items():
+        unit = line.amount.commodity
+        moves = [
+            [p.amount.minor for p in entry.postings if p.account in categories and p.amount.commodity == unit]
+            for entry in entries
+        ]
+        assert (sum(map(sum, moves)), sum(map(bool, moves))) == (line.amount.minor, line.count)
+        assert all(set(line.words) <= set(words(entry.payee)) for entry in entries)
+        assert bool(line.words) == bool(words(line.payee))
     sums: Counter[str] = Counter()
     for line in found.items:
         sums[line.amount.commodity.code] += line.amount.minor

@@ -19,8 +19,8 @@ from jinja2 import Environment, StrictUndefined
 from starlette.responses import Response
 
 from api.http.answering import Written
+from api.http.pages.headers import page_headers
 from api.http.pages.languages import LANGUAGES, language_of, quality, sentences, texts
-from api.http.pages.rules import page_headers
 
 FINGERPRINT_CHARS = 16
 
@@ -28,6 +28,7 @@ _HEADERS = page_headers(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
+_METHODS = ["GET", "HEAD"]
 _VARIES = (b"vary", b"accept-encoding, accept-language")
 _KEPT = [(b"cache-control", b"public, max-age=31536000, immutable"), (b"vary", b"accept-encoding")]
 
@@ -122,5 +123,5 @@ async def show_part(request: Request) -> Response:
 
 def add_front(router: APIRouter) -> None:
     front()
-    router.add_api_route("/", show_page, include_in_schema=False)
-    router.add_api_route("/page/{fingerprint}/{name}", show_part, include_in_schema=False)
+    router.add_api_route("/", show_page, methods=_METHODS, include_in_schema=False)
+    router.add_api_route("/page/{fingerprint}/{name}", show_part, methods=_METHODS, include_in_schema=False)

@@ -13,12 +13,14 @@ from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import Response
 
 from api.http.answering import Written
-from api.http.pages.rules import page_headers
+from api.http.pages.headers import page_headers
 
 _HEADERS = page_headers(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+
+_METHODS = ["GET", "HEAD"]
 
 _PAGE = b"""<!doctype html>
 <html lang="en">
@@ -68,5 +70,5 @@ def _viewer_file(name: str) -> bytes:
 
 
 def add_viewer(router: APIRouter) -> None:
-    router.add_api_route("/docs", page, include_in_schema=False)
-    router.add_api_route("/docs/{name}", asset, include_in_schema=False)
+    router.add_api_route("/docs", page, methods=_METHODS, include_in_schema=False)
+    router.add_api_route("/docs/{name}", asset, methods=_METHODS, include_in_schema=False)

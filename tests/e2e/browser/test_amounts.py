@@ -73,6 +73,15 @@ TYPED: dict[Language, dict[str, str | None]] = {
         "12 or 13": None,
         "1e5": None,
         "": None,
+        "100 200": None,
+        "1 234,56": "1234.56",
+        "12 34.50": None,
+        "12BRL34": None,
+        "12.50 BRL": "12.50",
+        "BRL -12.50": "-12.50",
+        "- BRL - 12.50": None,
+        "USD 12.50 BRL": None,
+        "12-": None,
     },
     "pt": {
         "2738,89": "2738.89",
@@ -94,6 +103,15 @@ def test_what_is_typed_means_one_amount_or_is_asked_again(chromium: Browser, add
         somebody.sees("#drop-zone")
         for written, meant in TYPED[language].items():
             assert asked(somebody, "./text.js", "typedFigure", written) == meant, written
+        somebody.leave()
+
+
+def test_a_share_is_never_told_larger_than_it_is_nor_a_percent_short(chromium: Browser, address: str) -> None:
+    with visitor(chromium, address, DESKTOP, "en", "amounts") as somebody:
+        somebody.page.goto("/")
+        somebody.sees("#drop-zone")
+        for done, total in ((29, 100), (57, 100), (58, 100), (7, 25), (1, 3), (199, 200), (0, 5), (5, 5)):
+            assert asked(somebody, "./text.js", "percent", done, total) == f"{done * 100 // total}%"
         somebody.leave()
 
 

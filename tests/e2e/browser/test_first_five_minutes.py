@@ -117,7 +117,7 @@ def imports_the_account(somebody: Visitor) -> None:
     expect(somebody.rows()).to_have_count(11)
     expect(somebody.rows("new")).to_have_count(11)
     somebody.sees("#import-counts", says["new"])
-    somebody.answer("#answer-balance_today", says["balance"])
+    somebody.answer("#answer-balance_today-1", says["balance"])
     every_row_says_why(somebody)
     somebody.look("3-account-preview")
     somebody.find("#import-commit").click()
@@ -169,7 +169,7 @@ def imports_the_card(somebody: Visitor) -> None:
     every_row_says_why(somebody)
     knows_the_bill = somebody.window.hand  # who sits at the desk has it elsewhere, and is not held up
     if knows_the_bill:
-        somebody.answer("#answer-balance_today", says["owed"])
+        somebody.answer("#answer-balance_today-1", says["owed"])
     somebody.look("5-card-preview")
     somebody.find("#import-commit").click()
     agreement = "agrees_with_bank" if knows_the_bill else "agreement_unknown"
@@ -215,10 +215,16 @@ def september(somebody: Visitor, earned: str, spent: str) -> None:
 
 
 def every_row_says_why(somebody: Visitor) -> None:
+    """Each in a sentence, which is more than the code that it is found by and the name of what happens."""
     rows = somebody.rows()
-    reasons = rows.locator("[data-code]")
-    assert rows.count() <= reasons.count()
-    assert all(text.strip() for text in reasons.all_inner_texts())
+    reasons = rows.locator(".why > small")
+    said = reasons.all_inner_texts()
+    codes = rows.locator(".why [data-code]").evaluate_all("(all) => all.map((one) => one.dataset.code)")
+    assert len(said) == len(codes) == rows.count() > 0
+    for sentence, code in zip(said, codes, strict=True):
+        assert " " in sentence.strip()
+        assert sentence.strip() != code
+        assert "{" not in sentence
 
 
 def total(flows: list[dict[str, str]], kind: str) -> Decimal:

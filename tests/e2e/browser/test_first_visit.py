@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.e2e.cli.program import SAMPLES, Program, serving
 
 pytestmark = pytest.mark.xdist_group("browser")
 
+ACCOUNT_FILE = SAMPLES / "made-up" / "nubank-conta-2026-09.csv"
 AMBIGUOUS_FILE = SAMPLES / "made-up" / "generic-utf16le-bom.csv"
 
 
@@ -75,6 +77,99 @@ def test_what_could_be_one_or_a_thousand_is_asked(chromium: Browser, tmp_path: P
         somebody.find("#import-commit").click()
         somebody.sees("#import-agreement")
         assert len(client.get("/v1/books/Home/transactions").json()["items"]) == 3
+        somebody.leave()
+
+
+def test_a_book_that_a_visit_left_behind_empty_is_taken_up_by_the_next(chromium: Browser, tmp_path: Path) -> None:
+    """A preview needs a book; who leaves without a word finds the same one, in the currency of the file of the day."""
+    with serving(Program(tmp_path / "data", NOW)) as client:
+
+        def books() -> list[tuple[str, str]]:
+            return [(book["name"], book["commodity"]) for book in client.get("/v1/books").json()["items"]]
+
+        with visitor(chromium, str(client.base_url), DESKTOP, "en", "visit") as somebody:
+            somebody.page.goto("/")
+            somebody.sees("#drop-zone")
+            somebody.bring(AMBIGUOUS_FILE)
+            somebody.leave()
+        assert books() == [("Home", "USD")]
+        with visitor(chromium, str(client.base_url), DESKTOP, "en", "visit") as somebody:
+            somebody.page.goto("/")
+            somebody.sees("#title", "Home")
+            somebody.bring(ACCOUNT_FILE)
+            assert books() == [("Home", "BRL")]
+            somebody.find("#import-commit").click()
+            somebody.sees("#import-result")
+            somebody.bring(AMBIGUOUS_FILE)
+            somebody.find("#import-cancel").click()
+            expect(somebody.find("#import")).to_be_hidden()
+            assert books() == [("Home", "BRL")]
+            somebody.leave()
+
+
+def test_each_account_of_a_file_has_its_own_balance_asked(chromium: Browser, tmp_path: Path) -> None:
+    statement = tmp_path / "two.qif"
+    statement.write_text(
+        "!Account\nNOne\nTBank\n^\n!Type:Bank\nD25/09/2026\nT-10.00\nPCorner Market\n^\n"
+        "!Account\nNTwo\nTBank\n^\n!Type:Bank\nD26/09/2026\nT-20.00\nPOptician\n^\n",
+        encoding="utf-8",
+    )
+    with (
+        serving(Program(tmp_path / "data", NOW)) as client,
+        visitor(chromium, str(client.base_url), DESKTOP, "en", "visit") as somebody,
+    ):
+        somebody.page.goto("/")
+        somebody.sees("#drop-zone")
+        somebody.bring(statement)
+        somebody.answer("#answer-balance_today-1", "90.00")
+        somebody.answer("#answer-balance_today-2", "180.00")
+        somebody.look("two-balances")
+        somebody.find("#import-commit").click()
+        somebody.sees("#import-agreement", "Agrees with your bank")
+        held = client.get("/v1/books/Home/balances").json()["items"]
+        assert sorted(one["amount"] for one in held if one["account"].startswith("Assets:")) == ["180.00", "90.00"]
+        somebody.leave()
+
+
+def test_a_payee_s_figure_its_list_the_offer_and_the_rule_tell_the_same(chromium: Browser, tmp_path: Path) -> None:
+    statement = tmp_path / "rides.csv"
+    statement.write_text(
+        "Date,Description,Amount\n2026-09-15,UBER *TRIP 15/09,-30.00\n2026-09-15,UBER *TRIP 15/09,-31.00\n"
+        "2026-09-18,UBER *TRIP 18/09,-14.50\n2026-09-01,UBER *TRIP 01/09,-15.50\n2026-09-20,FOO_BAR SHOP,-7.00\n",
+        encoding="utf-8",
+    )
+    with (
+        serving(Program(tmp_path / "data", NOW)) as client,
+        visitor(chromium, str(client.base_url), DESKTOP, "en", "visit") as somebody,
+    ):
+        somebody.page.goto("/")
+        somebody.sees("#drop-zone")
+        somebody.bring(statement)
+        somebody.find("#import-commit").click()
+        somebody.sees("#import-result")
+        rides = somebody.find("#payees-list li").filter(has_text="UBER")
+        expect(rides).to_contain_text("4 times")
+        rides.locator(".line").click()
+        panel = somebody.sees("#figure-panel")
+        expect(panel.locator("[data-transaction]")).to_have_count(4)
+        listed = [somebody.money(text) for text in panel.locator("[data-transaction] .amount").all_inner_texts()]
+        assert sum(listed) == somebody.money(somebody.find("#figure-total").inner_text()) == Decimal("91.00")
+        somebody.find("#figure-close").click()
+
+        shop = somebody.find("#payees-list li").filter(has_text="FOO_BAR")
+        shop.get_by_role("combobox").fill("Shopping")
+        shop.get_by_role("button").last.click()
+        expect(shop).to_have_count(0)
+        somebody.sees("#payees-done", "20%")
+
+        rides.get_by_role("combobox").fill("Transport")
+        rides.get_by_role("checkbox").check()
+        expect(rides.get_by_role("status")).to_have_text("That is 4 transactions so far.")
+        somebody.look("rule-offered")
+        rides.get_by_role("button").last.click()
+        somebody.sees("#payees-done", "Every transaction of these twelve months has a category.")
+        rules = client.get("/v1/books/Home/rules").json()["items"]
+        assert [(rule["payee"], rule["category"]) for rule in rules] == [("uber trip", "Expenses:Transport")]
         somebody.leave()
 
 

@@ -44,7 +44,7 @@ def test_the_keyboard_alone_is_enough(chromium: Browser, tmp_path: Path) -> None
         keys.press("Enter")
         somebody.sees("#import-detected")
         assert find("#import").evaluate("(element) => element.contains(document.activeElement)")
-        somebody.press_to("#answer-balance_today")
+        somebody.press_to("#answer-balance_today-1")
         keys.type("2738.89")
 
         # A row is left out and taken in again.

@@ -26,8 +26,9 @@ def rule(*more: str, category: str = "Income:Uncategorized") -> list[str]:
 
 def test_a_rule_is_tried_set_applied_and_removed(home: Program) -> None:
     out = rule("--direction", "out", "--at-least", "30", "--commodity", "USD")
-    trial = home("rules", "try", *out, "--json").json
+    trial = home("rules", "set", *out, "--dry-run", "--json").json
     assert trial["count"] == 1
+    assert home("rules", "list", "--book", "home", "--json").json == [], "a dry run sets nothing"
     assert [(item["account"], item["amount"], item["from"]) for item in trial["items"]] == [
         (ACCOUNT, "-34.51", "Expenses:Uncategorized")
     ]
@@ -54,7 +55,7 @@ def test_a_rule_is_tried_set_applied_and_removed(home: Program) -> None:
 
 def test_a_person_reads_what_a_rule_asks_for_and_what_it_would_do(home: Program) -> None:
     assert "No rule is set" in home("rules", "list", "--book", "home").out
-    trial = home("rules", "try", *rule("--direction", "out", "--account", ACCOUNT))
+    trial = home("rules", "set", *rule("--direction", "out", "--account", ACCOUNT, "--dry-run"))
     assert trial.code == 0, trial.err
     assert "-34.51" in trial.out
     assert "Expenses:Uncategorized" in trial.out
@@ -66,7 +67,7 @@ def test_a_person_reads_what_a_rule_asks_for_and_what_it_would_do(home: Program)
     assert "payee has Corner, memo has fee, at most 1,234.50 USD" in told
     made = home("rules", "list", "--book", "home", "--json").json[0]["rule_id"]
     assert "Categorized: 0." in home("rules", "apply", made, "--book", "home").out
-    nothing = home("rules", "try", *rule("--payee", "Nobody"))
+    nothing = home("rules", "set", *rule("--payee", "Nobody", "--dry-run"))
     assert "nothing of what is there" in nothing.out
     assert "Removed" in home("rules", "remove", made, "--book", "home").out
 
@@ -84,7 +85,7 @@ def test_a_rule_takes_the_place_of_another(home: Program) -> None:
     [
         (["set", *rule()], "rule_without_condition"),
         (["set", *rule("--payee", "x", category="Expenses:Nowhere")], "account_unknown"),
-        (["try", *rule("--at-least", "5")], "rule_amount_incomplete"),
+        (["set", *rule("--at-least", "5", "--dry-run")], "rule_amount_incomplete"),
         (["set", *rule("--direction", "sideways")], "arguments_not_valid"),
         (["apply", "none", "--book", "home"], "rule_unknown"),
         (["remove", "none", "--book", "home"], "rule_unknown"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -82,19 +83,63 @@ def test_payees_are_told_by_their_most_frequent_spelling_the_largest_spending_fi
         "items": [
             {
                 "payee": "Optician Parcela 2/6",
+                "words": ["optician"],
                 "commodity": "BRL",
                 "amount": "100.00",
                 "count": 1,
                 "uncategorized": 1,
             },
-            {"payee": "Corner Market", "commodity": "BRL", "amount": "16.00", "count": 3, "uncategorized": 1},
-            {"payee": "Employer", "commodity": "BRL", "amount": "-3000.00", "count": 1, "uncategorized": 1},
+            {
+                "payee": "Corner Market",
+                "words": ["corner", "market"],
+                "commodity": "BRL",
+                "amount": "16.00",
+                "count": 3,
+                "uncategorized": 1,
+            },
+            {
+                "payee": "Employer",
+                "words": ["employer"],
+                "commodity": "BRL",
+                "amount": "-3000.00",
+                "count": 1,
+                "uncategorized": 1,
+            },
         ],
         "next": None,
         "categorized": {"transactions": 5, "done": 2},
     }
     assert items(home, "/payees", as_of="2026-09-03")[1]["amount"] == "16.00"
     assert int(answer.headers["finshift-version"]) == home.version()
+
+
+def test_a_payee_s_figure_is_the_sum_of_its_transactions_and_its_words_are_a_rule_for_all_of_them(home: Home) -> None:
+    opened(home, "Expenses:Uncategorized", "Expenses:Transport")
+    rides = [("15/09", "30.00"), ("15/09", "31.00"), ("08/09", "14.50"), ("01/09", "15.50")]
+    for day, amount in rides:
+        moved(home, f"2026-09-{day[:2]}", f"UBER *TRIP {day}", amount, "Expenses:Uncategorized")
+    moved(home, "2026-09-02", "Uber Eats", "50.00", "Expenses:Uncategorized")
+    moved(home, "2026-09-03", "FOO_BAR SHOP", "7.00", "Expenses:Uncategorized")
+    moved(home, "2026-09-03", "", "3.00", "Expenses:Uncategorized")
+    told = items(home, "/payees")
+    assert [(one["payee"], one["amount"], one["count"]) for one in told] == [
+        ("UBER *TRIP 15/09", "91.00", 4),
+        ("Uber Eats", "50.00", 1),
+        ("FOO_BAR SHOP", "7.00", 1),
+        ("", "3.00", 1),
+    ]
+    assert [one["words"] for one in told] == [["uber", "trip"], ["uber", "eats"], ["foo_bar", "shop"], []]
+    for one in told:
+        listed = items(home, "/transactions", payee=one["payee"])
+        amounts = [Decimal(posting["amount"]) for entry in listed for posting in entry["postings"]]
+        assert (len(listed), sum(amount for amount in amounts if amount > 0)) == (one["count"], Decimal(one["amount"]))
+    rule = {"category": "Expenses:Transport", "payee": " ".join(told[0]["words"])}
+    assert home.post("/rules/try", rule).json()["count"] == told[0]["uncategorized"] == 4
+    rule_id = home.post("/rules", rule).json()["rule_id"]
+    moved(home, "2026-09-16", "UBER *TRIP 16/09", "9.00", "Expenses:Uncategorized")
+    home.doors.follow()
+    assert home.post(f"/rules/{rule_id}/apply", {}).json()["counts"] == {"categorized": 5}
+    problem(home.get("/transactions", payee="x" * 2_001), 422, "query_not_valid")
 
 
 def test_pages_of_payees_tell_the_same_share_and_stay_at_one_version(home: Home) -> None:

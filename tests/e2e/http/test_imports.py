@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from api.http import imports, shapes
 from api.http.app import create_app
+from infra import words
 from infra.bootstrap import open_parts
 from infra.settings import Settings
 from tests.e2e.http.conftest import Doors, Home, problem
@@ -126,3 +127,13 @@ def test_what_is_no_id_is_no_import_whatever_it_holds(tmp_path: Path, postgres_u
             problem(home.post(f"/imports/{text}/commit"), 404, "preview_unknown")
             problem(home.post(f"/imports/{text}/undo"), 404, "import_unknown")
         doors.close()
+
+
+def test_a_preview_waits_for_the_words_of_what_was_just_committed(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = b"Date,Payee,Amount\n2026-09-01,Mercado,-7.00\n2026-09-05,Padaria,-8.50\n"
+    monkeypatch.setattr(words, "MAX_WAIT_S", 0.05)
+    assert home.spend("8.50", date="2026-09-03", payee="Padaria").status_code == 201
+    problem(upload(home, told, account="Assets:Checking", format="csv"), 504, "min_version_not_reached")
+    home.doors.follow()
+    shown = upload(home, told, account="Assets:Checking", format="csv").json()
+    assert [row["verdict"] for row in shown["rows"]] == ["new", "match"]

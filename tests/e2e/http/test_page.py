@@ -92,6 +92,14 @@ def test_every_part_of_the_page_is_there_and_may_be_kept_for_ever(doors: Doors) 
             assert answer.headers["cross-origin-resource-policy"] == "same-origin"
 
 
+def test_who_only_asks_for_the_head_of_the_page_is_told_the_same_without_a_body(doors: Doors) -> None:
+    for path in ("/", f"/page/{front().fingerprint}/page.js", "/docs", "/docs/show.js"):
+        head, shown = doors.ask("HEAD", path), doors.get(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-type"] == shown.headers["content-type"]
+        assert head.headers["content-length"] == shown.headers["content-length"]
+
+
 def test_a_part_of_another_release_or_of_the_disk_is_not_there(doors: Doors) -> None:
     told = front().fingerprint
     for path in ("/page/0000000000000000/page.js", f"/page/{told}/page.html", f"/page/{told}/..%2Ffront.py", "/page"):

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from api.http import shapes
-from commands.categorizing import TRIED_SHOWN
+from commands.rules import TRIED_SHOWN
 from tests.e2e.http.conftest import Home, problem
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "made-up" / "banco-fitid-repetido-2026-09.ofx"
@@ -242,6 +242,8 @@ def test_rules_are_told_in_the_order_in_which_they_are_tried(home: Home) -> None
     assert home.post(f"/rules/{first}/remove").status_code == 200
     assert [item["rule_id"] for item in home.get("/rules").json()["items"]] == [second]
     problem(home.post(f"/rules/{first}/remove"), 404, "rule_unknown")
+    for text in ("x" * 101, f"{second}{'0' * 90}", "%00"):
+        problem(home.post(f"/rules/{text}/apply"), 404, "rule_unknown")
 
 
 def test_a_rule_that_cannot_be_is_refused_and_tried_as_it_would_be_set(home: Home) -> None:

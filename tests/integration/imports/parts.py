@@ -74,7 +74,9 @@ class LogWords:
 
     store: SqlEventStore
 
-    def of(self, book: BookId, transactions: Collection[TransactionId]) -> dict[TransactionId, tuple[str, str]]:
+    def of(
+        self, book: BookId, transactions: Collection[TransactionId], min_version: int
+    ) -> dict[TransactionId, tuple[str, str]]:
         told: dict[TransactionId, tuple[str, str]] = {}
         for recorded in self.store.read_book(book, 0, 100_000):
             match recorded.event:
@@ -82,6 +84,9 @@ class LogWords:
                     told[event.transaction] = (event.payee, event.memo)
                 case _:
                     pass
+        head = self.store.head(book)
+        assert head is not None
+        assert min_version <= head.version
         return told
 
 

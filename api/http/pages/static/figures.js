@@ -6,7 +6,7 @@
 import { answer, list } from "./api.js";
 import { barChart, kept, lineChart } from "./chart.js";
 import { el, fill, fillNotes, find, show } from "./dom.js";
-import { minus, negated, signOf, sum, sums } from "./money.js";
+import { minus, negated, signOf, sums } from "./money.js";
 import { isOwn, openAccount, openMonth, openPromised, openWorth } from "./panel.js";
 import { showPayees } from "./payees.js";
 import { capital, counted, day, moment, money, month, shortName, t } from "./text.js";
@@ -215,7 +215,7 @@ function showAccounts() {
       return { ...account, amounts: amounts.length ? amounts : [nothing] };
     });
     const shown = held.filter(
-      (one) => one.closed_on === null || signOf(sum(one.amounts.map((sum) => sum.amount))) !== 0,
+      (one) => one.closed_on === null || one.amounts.some(({ amount }) => signOf(amount) !== 0),
     );
     if (shown.length === 0) return null;
     const rows = shown.map((account) => {

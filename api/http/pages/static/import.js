@@ -2,7 +2,7 @@
  * Import: a file is dropped, shown row by row, recorded when a person says so, and taken back as a whole.
  *
  * Nothing is recorded before that. Only the very first file makes a book, as a preview needs one; it is gone again when
- * that file is not recorded after all.
+ * that file is not recorded after all, or taken up by the next visit where this one just ends.
  */
 
 import { commit, eraseBook, list, preview, previewAgain, transactions, undo } from "./api.js";
@@ -13,7 +13,7 @@ import { prepareRows, showRows } from "./rows.js";
 import { counted, known, say, shortName, span, t } from "./text.js";
 import { calm, complain, guarded } from "./trouble.js";
 
-/** What the page does for an import: `target`, `makeBook`, `recorded`, `gone`, `back`. */
+/** What the page does for an import: `target`, `makeBook`, `isOurs`, `recorded`, `gone`, `back`. */
 let house = null;
 /** The file that is being shown. */
 let file = null;
@@ -59,7 +59,9 @@ const next = guarded(async () => {
   tell(t("reading", { file: chosen.name }));
   const target = house.target();
   try {
-    await read(chosen, target ?? (await house.makeBook(null)), target === null);
+    // A book that a visit left behind empty is taken up again as if it had been made now.
+    const isFresh = target === null || (house.isOurs(target) && (await isEmpty(target)));
+    await read(chosen, target ?? (await house.makeBook(null)), isFresh, target === null);
   } catch (problem) {
     waiting.length = 0; // what was dropped with a refused file is dropped again once that is mended
     throw problem;
@@ -67,12 +69,12 @@ const next = guarded(async () => {
 });
 
 /** Read a file into a book's preview. A book made for it takes the file's currency, and goes where it is refused. */
-async function read(chosen, book, isFresh) {
+async function read(chosen, book, isFresh, isMade = isFresh) {
   let shown;
   try {
     shown = await preview(book.book, chosen);
   } catch (problem) {
-    if (isFresh) await unmake(book);
+    if (isMade) await unmake(book);
     throw problem;
   }
   const currency = toldCurrency(shown);
@@ -91,7 +93,7 @@ async function read(chosen, book, isFresh) {
   file = {
     chosen,
     book,
-    isFresh,
+    isMade,
     rebase,
     preview: shown,
     answers: {},
@@ -110,10 +112,14 @@ async function read(chosen, book, isFresh) {
 
 /** Erase a book that was made for a file and holds nothing. */
 async function unmake(book) {
-  const [accounts, page] = await Promise.all([list(book.book, "accounts"), transactions(book.book, {}, 1)]);
-  if (accounts.some(isOwn) || page.items.length > 0) return;
+  if (!(await isEmpty(book))) return;
   await eraseBook(book.book);
   house.gone(book);
+}
+
+async function isEmpty(book) {
+  const [accounts, page] = await Promise.all([list(book.book, "accounts"), transactions(book.book, {}, 1)]);
+  return !accounts.some(isOwn) && page.items.length === 0;
 }
 
 // What is shown
@@ -245,9 +251,9 @@ async function record() {
 }
 
 async function cancel() {
-  const { book, isFresh } = file;
+  const { book, isMade } = file;
   close();
-  if (isFresh) await unmake(book);
+  if (isMade) await unmake(book);
   await house.back();
   tell(t("canceled"));
   find("file-input").focus();

@@ -51,18 +51,24 @@ export function sums(items) {
   return [...found].map(([commodity, amounts]) => ({ commodity, amount: sum(amounts) }));
 }
 
+const CURRENCY = "(R\\$|US\\$|[$€£]|[A-Z]{3})";
+const FIGURE = new RegExp(`^([-+]?)\\s*${CURRENCY}?\\s*([-+]?)\\s*([\\d.,\\s]*\\d[.,]?)\\s*${CURRENCY}?$`);
+const SPACED = /^(\d{1,3}(?:\s\d{3})+)[.,](\d{1,2})$/;
+
 /**
  * The decimal text of what a person typed, or null where it could mean two things or nothing.
  *
  * Taken are figures in the reader's own marks, with groups of three where there are any, and a lone mark with one or
- * two digits behind it, which is none of thousands in any language.
+ * two digits behind it, which is none of thousands in any language. One sign and one currency may stand around a
+ * figure. Spaces part groups of three only where cents end the figure: else there may be two of them.
  */
 export function typed(written, decimal, group) {
-  const plain = written.replace(/[\s\u00a0\u202f]|R\$|US\$|[$€£]|[A-Z]{3}/g, "").replace(/[−–]/g, "-");
-  const found = /^([-+]?)([\d.,]+)$/.exec(plain);
-  if (found === null) return null;
-  const sign = found[1] === "-" ? "-" : "";
-  const digits = found[2];
+  const found = FIGURE.exec(written.trim().replace(/[−–]/g, "-"));
+  if (found === null || (found[1] && found[3]) || (found[2] && found[5])) return null;
+  const sign = found[1] === "-" || found[3] === "-" ? "-" : "";
+  const digits = found[4];
+  const spaced = SPACED.exec(digits);
+  if (spaced !== null) return `${sign}${spaced[1].replace(/\s/g, "")}.${spaced[2]}`;
   const own = new RegExp(`^(\\d+|\\d{1,3}(?:\\${group}\\d{3})+)(?:\\${decimal}(\\d*))?$`).exec(digits);
   const isClear = own !== null && !(own[2] !== undefined && own[2].length === 3 && !own[1].includes(group));
   if (isClear) return sign + own[1].replaceAll(group, "") + (own[2] ? `.${own[2]}` : "");

@@ -112,6 +112,9 @@ async function makeBook(commodity) {
   return book;
 }
 
+/** Whether a book has a name that this page gives. */
+const isOurs = (book) => book.name.startsWith(t("book.own")) && /^( \d+)?$/.test(book.name.slice(t("book.own").length));
+
 async function recorded(book, version) {
   await open(books.find((one) => one.book === book.book) ?? book, version);
 }
@@ -145,7 +148,7 @@ async function begin() {
     await loadTexts();
     preparePanel();
     prepareFigures((importId, name) => takeBack(shown, importId, name));
-    prepareImport({ target, makeBook, recorded, gone, back: () => open(shown) });
+    prepareImport({ target, makeBook, isOurs, recorded, gone, back: () => open(shown) });
     find("sample-remove").addEventListener("click", guarded(dropSample));
     for (const button of document.querySelectorAll("[id^=sample-open-]")) {
       button.addEventListener(

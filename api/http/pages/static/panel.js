@@ -13,8 +13,6 @@ const PAGE = 50;
 /** Transactions that are looked through for one figure; of more, the part is shown and said to be one. */
 const MOST = 5_000;
 
-const SEARCHED_WORDS = 3;
-
 let turn = 0;
 
 export const lastOf = (first) => {
@@ -137,24 +135,19 @@ export function openPromised(house) {
 /** A payee's transactions in the span that the payees are told of. */
 export function openPayee(house, payee, span) {
   return open(payee.payee || t("payees.nameless"), spent(payee), async () => {
-    const found = await payeeTransactions(house, payee.payee, span);
+    const found = await allTransactions(house.book, { ...span, payee: payee.payee }, MOST);
     const entries = found.items
-      .map((item) => ({ item, amounts: sums(item.postings.filter(isCategory)) }))
-      .map(({ item, amounts }) => ({ item, amounts: amounts.filter((one) => one.commodity === payee.commodity) }))
+      .map((item) => ({ item, amounts: sums(item.postings.filter((posting) => isOfPayee(posting, payee))) }))
       .filter((entry) => entry.amounts.length);
     return [table(entries, spent), part(found, entries)];
   });
 }
 
-/** All transactions of exactly this payee: searched for by its first words, then looked at one by one. */
-export async function payeeTransactions(house, payee, span) {
-  const words = payee.match(/[\p{L}\p{N}]+/gu) ?? [];
-  const found = await allTransactions(house.book, { ...span, text: words.slice(0, SEARCHED_WORDS).join(" ") }, MOST);
-  return { ...found, items: found.items.filter((item) => item.payee === payee) };
-}
-
 export const isOwn = (posting) => /^(Assets|Liabilities):/.test(posting.account);
 export const isCategory = (posting) => /^(Income|Expenses):/.test(posting.account);
+
+/** Whether a posting of a payee's transaction counts in the payee's figure. */
+export const isOfPayee = (posting, payee) => isCategory(posting) && posting.commodity === payee.commodity;
 
 /** What a transaction changed in what the household has; a transfer between own accounts changes nothing. */
 const ownChange = (item) => sums(item.postings.filter(isOwn)).filter((one) => signOf(one.amount) !== 0);

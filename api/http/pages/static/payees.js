@@ -3,16 +3,14 @@
  * have a category; a category given here can become a rule for what comes.
  */
 
-import { addRule, applyRule, openAccount, removeRule, together } from "./api.js";
+import { addRule, applyRule, openAccount, pagesOf, removeRule, together, tryRule } from "./api.js";
 import { el, fill, find, goTo, show, tell } from "./dom.js";
 import { signOf } from "./money.js";
-import { isCategory, openPayee, payeeTransactions } from "./panel.js";
+import { isCategory, isOfPayee, openPayee } from "./panel.js";
 import { UNCATEGORIZED, counted, percent, shortName, spent, t, whole } from "./text.js";
-import { guarded } from "./trouble.js";
+import { complain, guarded } from "./trouble.js";
 
 const OFFERED = 10;
-/** Commands of one batch. */
-const MAX_TOGETHER = 1_000;
 
 export function showPayees(house, refresh) {
   const { items, categorized } = house.payees;
@@ -91,14 +89,30 @@ function categoryForm(house, payee, name, refresh) {
     maxlength: 200,
   });
   const always = el("input", { type: "checkbox" });
-  const offer = el("label", { class: "always" }, always, el("span", {}, t("categorize.always", { payee: name })));
+  const fits = el("small", { role: "status" });
+  const says = t("categorize.always", { words: payee.words.join(" ") });
+  const offer = el("label", { class: "always" }, always, el("span", {}, says, " ", fits));
   show(offer, false);
-  input.addEventListener("input", () => show(offer, input.value.trim() !== "" && payee.payee !== ""));
+  const isPossible = () => input.value.trim() !== "" && payee.words.length > 0;
+  input.addEventListener("input", () => show(offer, isPossible()));
+  let turn = 0;
+  const measure = async () => {
+    const mine = ++turn;
+    fits.textContent = "";
+    if (!always.checked || !isPossible()) return;
+    try {
+      const count = await fitting(house, meant(house, input.value.trim(), payee), payee);
+      if (mine === turn && count !== null) fits.textContent = counted("categorize.fits", count);
+    } catch (problem) {
+      if (mine === turn) complain(problem);
+    }
+  };
+  for (const control of [always, input]) control.addEventListener("change", measure);
   const assign = guarded(async () => {
     const told = input.value.trim();
     if (told === "") return input.focus();
     const category = await categoryOf(house, told, payee);
-    const isRule = payee.payee !== "" && always.checked;
+    const isRule = payee.words.length > 0 && always.checked;
     const { count, version } = isRule ? await byRule(house, payee, category) : await byHand(house, payee, category);
     await refresh(version);
     tell(counted("categorized", count));
@@ -118,7 +132,7 @@ function categoryForm(house, payee, name, refresh) {
 }
 
 /** The category that is meant: a known one however it is spelt, or a new one, spending where money went out. */
-async function categoryOf(house, told, payee) {
+function meant(house, told, payee) {
   const kind = /^(Income|Expenses):/.exec(told)?.[1] ?? (signOf(payee.amount) < 0 ? "Income" : "Expenses");
   const parts = told
     .replace(/^(Income|Expenses):/, "")
@@ -129,28 +143,57 @@ async function categoryOf(house, told, payee) {
   );
   const folded = (text) => text.toLocaleLowerCase();
   const known = house.accounts.find((one) => folded(one.account) === folded(name) && one.merged_into === null);
-  if (known !== undefined) return known.account;
-  await openAccount(house.book, name);
+  return { name: known?.account ?? name, isNew: known === undefined };
+}
+
+async function categoryOf(house, told, payee) {
+  const { name, isNew } = meant(house, told, payee);
+  if (isNew) await openAccount(house.book, name);
   return name;
 }
 
+/**
+ * How many transactions a rule would categorize now. What goes to a category that is not there yet is counted by one
+ * that is and takes everything, or by the two uncategorized, each of which leaves out its own; null where none is.
+ */
+async function fitting(house, { name, isNew }, payee) {
+  const takesAll = (one) =>
+    isCategory(one) &&
+    one.opened_on === null &&
+    one.closed_on === null &&
+    one.merged_into === null &&
+    one.commodities.length === 0;
+  const others = house.accounts.filter(takesAll).map((one) => one.account);
+  const untold = others.filter((one) => UNCATEGORIZED.test(one));
+  const told = others.find((one) => !UNCATEGORIZED.test(one));
+  const tried = !isNew ? [name] : told !== undefined ? [told] : untold;
+  if (isNew && told === undefined && untold.length < 2) return null;
+  const trials = await Promise.all(tried.map((one) => tryRule(house.book, one, payee.words.join(" "))));
+  return trials.reduce((count, trial) => count + trial.count, 0);
+}
+
 async function byRule(house, payee, category) {
-  const rule = await addRule(house.book, category, payee.payee);
+  const rule = await addRule(house.book, category, payee.words.join(" "));
   const applied = await applyRule(house.book, rule.rule_id);
   return { count: applied.counts.categorized ?? 0, version: applied.version };
 }
 
-/** What has no category yet of this payee gets this one, all or none of a batch. */
+/** What has no category yet of this payee gets this one, all or none of a page. */
 async function byHand(house, payee, category) {
-  const found = await payeeTransactions(house, payee.payee, spanOf(house));
-  const open = found.items.filter((item) => item.postings.some((posting) => UNCATEGORIZED.test(posting.account)));
-  let version = house.version;
-  for (let from = 0; from < open.length; from += MAX_TOGETHER) {
-    const commands = open.slice(from, from + MAX_TOGETHER).map(({ transaction_id }) => ({
+  let [count, version] = [0, house.version];
+  for await (const items of pagesOf(house.book, { ...spanOf(house), payee: payee.payee })) {
+    const open = items.filter(
+      ({ postings }) =>
+        postings.some((posting) => isOfPayee(posting, payee)) &&
+        postings.some((posting) => UNCATEGORIZED.test(posting.account)),
+    );
+    if (open.length === 0) continue;
+    const commands = open.map(({ transaction_id }) => ({
       type: "categorize-transaction",
       data: { transaction_id, category },
     }));
     version = (await together(house.book, commands)).version;
+    count += open.length;
   }
-  return { count: open.length, version };
+  return { count, version };
 }

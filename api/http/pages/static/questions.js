@@ -102,7 +102,9 @@ export function prepareQuestions(form) {
 }
 
 const keyOf = (question) =>
-  question.answer === "accounts" ? `accounts-${question.params.statement}` : question.answer || question.code;
+  ["accounts", "balance_today"].includes(question.answer)
+    ? `${question.answer}-${question.params.statement}`
+    : question.answer || question.code;
 
 function controlOf(key, question, file, changed) {
   const { answers } = file;
@@ -201,7 +203,7 @@ function figureControl(key, question, file, changed) {
   });
   const hint = t(`answer.${question.code}.hint`);
   const told = el("p", { id: `told-${key}`, class: "under", role: "status" }, hint);
-  const { commodity } = question.params;
+  const { commodity, statement } = question.params;
   input.addEventListener("change", () => {
     const written = input.value.trim();
     const amount = written === "" ? "" : typedFigure(written);
@@ -209,8 +211,8 @@ function figureControl(key, question, file, changed) {
     if (amount) told.textContent = t("amount.understood", { amount: money({ amount, commodity }) });
     else if (amount === null) told.textContent = t("amount.unclear", { text: written, example: exampleFigure() });
     else told.textContent = hint;
-    if (amount) answers.balance_today = amount;
-    else delete answers.balance_today;
+    const { [statement]: _, ...others } = answers.balances ?? {};
+    answers.balances = amount ? { ...others, [statement]: amount } : others;
     if (amount !== null) changed();
   });
   return labelled(key, say(question), input, told);

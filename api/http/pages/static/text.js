@@ -102,7 +102,7 @@ export function brief(value, commodity) {
 }
 
 export const whole = (count) => number.format(count);
-export const percent = (part, all) => share.format(all === 0 ? 1 : Math.floor((part / all) * 100) / 100);
+export const percent = (part, all) => share.format(all === 0 ? 1 : Math.floor((part * 100) / all) / 100);
 
 const marks = new Intl.NumberFormat(language, { useGrouping: true }).formatToParts(12345.6);
 const markOf = (kind) => marks.find((part) => part.type === kind).value;

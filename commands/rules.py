@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import TypeVar
 
 from commands.answers import Answer
-from commands.bus import CommandBus, Wish, result_of
+from commands.bus import GROUP_TIMEOUT_S, LOOK_TIMEOUT_S, CommandBus, Wish, result_of
 from commands.names import account_id
 from commands.overlay import laid_over
 from commands.ports import (
@@ -42,12 +42,6 @@ MAX_GROUP_COMMANDS = 1_000
 
 MAX_ATTEMPTS = 5
 """How often in a row a group is looked for anew because the book moved on."""
-
-LOOK_TIMEOUT_S = 120.0
-"""The longest wait for a look at a book: a long book may have to be loaded, behind a large import."""
-
-GROUP_TIMEOUT_S = 900.0
-"""The longest wait for a group, behind the largest import."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +193,7 @@ class _Done:
     last: Known | None = None
 
 
-class CategorizingService:
+class RuleService:
     """Rules tried and applied. Its methods block; call them from a worker's thread."""
 
     def __init__(self, bus: CommandBus, store: EventStore, ids: Ids, entries: StandingEntries) -> None:

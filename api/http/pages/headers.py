@@ -1,4 +1,4 @@
-"""Rules: what a browser may do while it shows one of our pages. Nothing comes from elsewhere, nothing goes there."""
+"""Headers: what a browser may do while it shows one of our pages. Nothing comes from elsewhere, nothing goes there."""
 
 from __future__ import annotations
 
