@@ -19,6 +19,13 @@ ACCOUNT_FILE = SAMPLES / "made-up" / "nubank-conta-2026-09.csv"
 AMBIGUOUS_FILE = SAMPLES / "made-up" / "generic-utf16le-bom.csv"
 
 
+SHORT_LIMITS = """
+  window.limits = [];
+  const wait = AbortSignal.timeout.bind(AbortSignal);
+  AbortSignal.timeout = (limit) => { window.limits.push(limit); return wait(100); };
+"""
+
+
 @pytest.mark.parametrize(("window", "language"), [(DESKTOP, "en"), (PHONE, "pt")])
 def test_a_sample_household_is_one_click_away_and_gone_with_another(
     chromium: Browser, tmp_path: Path, window: Window, language: Language
@@ -105,6 +112,21 @@ def test_a_book_that_a_visit_left_behind_empty_is_taken_up_by_the_next(chromium:
             expect(somebody.find("#import")).to_be_hidden()
             assert books() == [("Home", "BRL")]
             somebody.leave()
+
+
+def test_a_server_that_never_answers_is_not_waited_for_for_ever(chromium: Browser, tmp_path: Path) -> None:
+    with (
+        serving(Program(tmp_path / "data", NOW)) as client,
+        visitor(chromium, str(client.base_url), DESKTOP, "en", "visit") as somebody,
+    ):
+        # The page's own limits are minutes, which nobody has here: each becomes a moment.
+        somebody.page.add_init_script(SHORT_LIMITS)
+        somebody.page.route("**/v1/books", lambda route: None)
+        somebody.page.goto("/")
+        error = somebody.sees("#error", "The server takes too long.")
+        expect(error).to_have_attribute("data-code", "timeout")
+        assert somebody.page.evaluate("window.limits") == [60_000]
+        somebody.leave()
 
 
 def test_each_account_of_a_file_has_its_own_balance_asked(chromium: Browser, tmp_path: Path) -> None:

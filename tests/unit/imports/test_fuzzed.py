@@ -1,4 +1,4 @@
-"""What the fuzzer found once, and every sample of every bank: any parser reads it or refuses it, fast and small.
+"""What the fuzzer found once, and every sample of every bank: any parser reads it or refuses it.
 
 `docs/fuzzing.md` says how inputs come to `tests/samples/fuzzed`.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fuzz.reading import PARSERS, SAMPLES, wrong_with
+from tests.fuzz.reading import PARSERS, SAMPLES, read
 
 FILES = sorted(str(path.relative_to(SAMPLES)) for path in SAMPLES.rglob("*") if path.is_file())
 
@@ -15,4 +15,5 @@ FILES = sorted(str(path.relative_to(SAMPLES)) for path in SAMPLES.rglob("*") if 
 @pytest.mark.parametrize("file", FILES)
 def test_no_file_breaks_a_parser(file: str) -> None:
     raw = (SAMPLES / file).read_bytes()
-    assert {name: wrong for name in PARSERS if (wrong := wrong_with(name, raw))} == {}
+    for parser in PARSERS.values():
+        read(parser, raw)
