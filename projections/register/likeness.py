@@ -19,7 +19,7 @@ _PART = re.compile(r"\b(?:parcela|parc|instal?lment)\.?\s*\d{1,3}\s*(?:/|de|of)\
 """Which instalment it is, wherever in the text."""
 
 _DAY_OR_PART = re.compile(
-    r"[\s*(-]+[a-z]?(?:\d{1,2}/\d{1,2}(?:/\d{2,4})?|\d{4}-\d{2}-\d{2}|\d{2}\.\d{2}(?:\.\d{2,4})?)\)?\s*$",
+    r"(?<![\s*(-])[\s*(-]++[a-z]?(?:\d{1,2}/\d{1,2}(?:/\d{2,4})?|\d{4}-\d{2}-\d{2}|\d{2}\.\d{2}(?:\.\d{2,4})?)\)?\s*$",
     re.IGNORECASE,
 )
 """A day, or an instalment as `k/n`, at the end; a letter may stand before it, as in `E01/09`."""
