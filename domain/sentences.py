@@ -310,6 +310,8 @@ SENTENCES: dict[str, str] = {
     "rows_after_closing_balance": "{count} rows of {account} stand behind the closing balance and are not part of it.",
     "rows_dated_by_closing_balance": "{count} rows of {account} have a later day than the closing balance that holds "
     "them. They are booked on its day, {date}.",
+    "rows_do_not_fit_columns": "{count} rows have more or fewer columns than the {expected} that are named. Export "
+    "the file again, or say which profile it is written by.",
     "rule_amount_incomplete": "A rule's sizes need their commodity, and a commodity needs a size: at_least, at_most or "
     "both. Give both or neither.",
     "rule_amount_negative": "{amount} has a sign, and a rule compares sizes. Write it without, and say by the "

@@ -208,10 +208,17 @@ def _is_certain(text: str) -> bool:
 # Its rows
 
 
+MAX_ODD_ROWS = 1_000
+"""Rows of another width than the row of names that are left out one by one, where they are more than the others; of
+still more the table is not the one that its names tell.
+"""
+
+
 def rows_of(text: str, table: Table) -> tuple[list[list[str]], bool]:
     """All rows behind the column names but empty ones and repeated names, and whether every quote in them is closed.
 
-    `import_too_many_rows`, `line_too_long`, and `import_cut_in_half` where the last line ends within quotes.
+    `import_too_many_rows`, `line_too_long`, `rows_do_not_fit_columns`, and `import_cut_in_half` where the last line ends
+    within quotes.
     """
     try:
         reader = csv.reader(_lines(text, table.skip), delimiter=table.delimiter, strict=True)
@@ -233,6 +240,7 @@ def rows_of(text: str, table: Table) -> tuple[list[list[str]], bool]:
 def _kept(rows: Iterator[list[str]], table: Table) -> list[list[str]]:
     header, first = list(table.header), table.header[0] if table.header else None
     kept: list[list[str]] = []
+    odd = 0
     for cells in rows:
         if not any(cells):
             continue
@@ -245,6 +253,10 @@ def _kept(rows: Iterator[list[str]], table: Table) -> list[list[str]]:
         if len(kept) == 2 * MAX_IMPORT_ROWS:  # rows that tell a balance are there beside those that count
             raise Rejected("import_too_many_rows", limit=MAX_IMPORT_ROWS)
         kept.append(cells)
+        if len(cells) < table.width or any(cells[table.width :]):
+            odd += 1
+            if odd > MAX_ODD_ROWS and 2 * odd > len(kept):
+                raise Rejected("rows_do_not_fit_columns", count=odd, expected=table.width)
     return kept
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from commands.imports.delimited import Delimited
+from commands.imports.delimited.table import MAX_ODD_ROWS
 from commands.imports.reading import (
     MAX_IMPORT_ROWS,
     NO_HINTS,
@@ -553,3 +554,10 @@ def test_fees_beside_amounts_are_told_by_the_balance_or_said_to_be_uncertain() -
     unsure = read("Date,Payee,Amount,Fee\n2026-09-13,A,-1.00,0.50\n")
     assert [(remark.code, remark.params) for remark in unsure.remarks] == [("fees_taken_as_inside", {"column": "Fee"})]
     assert read("Date,Payee,Amount,Fee\n2026-09-13,A,-1.00,0.00\n").remarks == ()
+
+
+def test_rows_that_mostly_fit_no_column_are_no_table() -> None:
+    raw = b"Date,Payee,Amount\n2026-09-01,x,-1.00\n" + b"a\n" * (MAX_ODD_ROWS + 1)
+    with pytest.raises(Rejected) as refusal:
+        Delimited().read(raw)
+    assert (refusal.value.code, refusal.value.params["expected"]) == ("rows_do_not_fit_columns", 3)
