@@ -180,10 +180,8 @@ def evolve_transaction(ledger: Ledger, event: TransactionEvent) -> None:
             ledger.add(event.transaction, event.date, event.postings, number)
         case TransactionVoided():
             ledger.joined.pop(event.transaction, None)
-            for posting in event.was_postings:
-                place = (posting.account, posting.amount.commodity.code)
-                if place in ledger.told and ledger.told[place][0] == event.transaction:
-                    del ledger.told[place]
+            for place in [place for place, (opening, *_) in ledger.told.items() if opening == event.transaction]:
+                del ledger.told[place]
             ledger.take_back(event.transaction, event.was_date, event.was_postings)
         case _:
             assert_never(event)

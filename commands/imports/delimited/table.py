@@ -217,8 +217,8 @@ still more the table is not the one that its names tell.
 def rows_of(text: str, table: Table) -> tuple[list[list[str]], bool]:
     """All rows behind the column names but empty ones and repeated names, and whether every quote in them is closed.
 
-    `import_too_many_rows`, `line_too_long`, `rows_do_not_fit_columns`, and `import_cut_in_half` where the last line ends
-    within quotes.
+    `import_too_many_rows`, `line_too_long`, `rows_do_not_fit_columns`, and `import_cut_in_half` where the last line
+    ends within quotes.
     """
     try:
         reader = csv.reader(_lines(text, table.skip), delimiter=table.delimiter, strict=True)
