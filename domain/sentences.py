@@ -111,8 +111,8 @@ SENTENCES: dict[str, str] = {
     "imported.",
     "camt_other_document": "The file is {document}, not an account's booked statement. Ask the bank for CAMT.053.",
     "camt_without_statement": "The XML has no account statement. Ask the bank for CAMT.053, or another format.",
-    "cash_in_several_currencies": "The broker has cash in several currencies and states one sum in {currency}, which "
-    "no balance here can be compared with.",
+    "cash_in_several_currencies": "The broker has cash in several currencies and states one sum in {currency}, so "
+    "its sum is compared with nothing. Compare each currency by hand.",
     "changed_meanwhile": "What this rests on is being changed again and again. Ask the same again in a moment.",
     "claim_taken": "Something in this request is here already, under another transaction. Ask for a new preview.",
     "clock_ahead": "This machine's clock differs too much from the database's. Set the clocks right.",
@@ -253,7 +253,7 @@ SENTENCES: dict[str, str] = {
     "price_out_of_range": "A price has at most {digits} digits, {places} of them after the point.",
     "profile_not_for_format": "A profile tells how to read CSV, and this file is read as {format}. Leave the "
     "profile out.",
-    "profile_not_valid": "The profile cannot be used: {field} is {reason}. See docs/profiles.md.",
+    "profile_not_valid": "The profile is wrong at {field}: {reason}. docs/profiles.md tells what it may say.",
     "profile_unknown": "There is no profile {profile}. There are: {profiles}.",
     "projection_differs": "The read model {projection} differs from a fresh fold of the log. `finshift projections "
     "rebuild {projection}` makes it anew.",
@@ -280,11 +280,13 @@ SENTENCES: dict[str, str] = {
     "which lots. Record it yourself.",
     "row_amount_not_valid": "Row {row} has no amount that can be read: {text}. Correct the file; nothing of it was "
     "imported.",
-    "row_columns_differ": "The row has {count} columns where {expected} have a name, so which is which is not certain.",
+    "row_columns_differ": "The row has {count} columns where {expected} have a name, so which is which is not "
+    "certain. Book it by hand, or mend the line and import the file again.",
     "row_date_not_valid": "The row has no date that can be read.",
     "row_dated_by_statement": "The row itself has no date: it is booked on the statement's last day.",
     "row_deleted_by_person": "The row was imported before and voided by a person. It does not come back.",
-    "row_in_other_currency": "The row is in {currency}, and the statement in {expected}.",
+    "row_in_other_currency": "The row is in {currency}, and the statement in {expected}. Book it by hand with its "
+    "rate.",
     "row_informational": "The bank tells the row for information and has not booked it.",
     "row_is_opening_balance": "The row is an opening balance, not a movement. Say what your bank shows today instead.",
     "row_is_transfer": "Likely the other side of what {account} tells on {date}: the amounts are exactly opposite "
@@ -302,12 +304,14 @@ SENTENCES: dict[str, str] = {
     "row_splits_do_not_add_up": "The parts of the row do not sum to its amount. Correct them in the program that wrote "
     "it.",
     "row_state_unknown": "Whether the bank has booked a row that is {state} is not known. Name the word in a profile.",
-    "row_status_unknown": "The bank gives the row the status {status}, not booked.",
+    "row_status_unknown": "The bank gives the row the status {status}, not booked. It comes with a later file if it "
+    "is.",
     "row_to_own_account": "Moves between your own accounts: it goes to {account} and counts neither as spending nor "
     "as income.",
     "row_twice_in_file": "The row stands in another statement of the same file.",
     "row_unknown": "The file has no row {row} to leave out.",
-    "rows_after_closing_balance": "{count} rows of {account} stand behind the closing balance and are not part of it.",
+    "rows_after_closing_balance": "{count} rows of {account} stand behind the closing balance and are not part of "
+    "it. They are booked on their own days.",
     "rows_dated_by_closing_balance": "{count} rows of {account} have a later day than the closing balance that holds "
     "them. They are booked on its day, {date}.",
     "rows_do_not_fit_columns": "{count} rows have more or fewer columns than the {expected} that are named. Export "
@@ -321,8 +325,8 @@ SENTENCES: dict[str, str] = {
     "rule_unknown": "There is no rule {rule} in this book. See the list of rules for ids.",
     "rule_without_condition": "The rule would fit everything. Give it a payee, a memo, an account, a direction or a "
     "size.",
-    "running_balance_does_not_add_up": "The balances in the file are not what its rows add up to, first at row {row}, "
-    "so none is taken as the bank's.",
+    "running_balance_does_not_add_up": "The balances in the file are not what its rows add up to, first at row "
+    "{row}, so none is taken as the bank's. Look whether rows are missing there.",
     "sale_without_lots": "The row is new. The file does not tell which lots were sold, so that the sale tells no gain "
     "until you say what they cost.",
     "scale_below_currency": "{commodity} is a currency of {scale} decimal places (ISO 4217). Declare at least as many.",
@@ -357,7 +361,8 @@ SENTENCES: dict[str, str] = {
     "too_many_postings": "A transaction has at most {limit} postings, and this one has {count}. Split it.",
     "too_many_rules": "A book has at most {limit} rules. Remove one, or let one look for less.",
     "too_many_search_words": "A search has at most {limit} words.",
-    "too_many_statements": "The file tells of more than {limit} accounts or currencies. Split it.",
+    "too_many_statements": "The file tells of more than {limit} accounts, currencies or statements. Export fewer at "
+    "a time.",
     "total_in_same_commodity": "A cost or price of {commodity} cannot be in {commodity} itself. Give another one.",
     "total_signed_otherwise": "The total {total} has another sign than the amount {amount}. Give both the same sign.",
     "trade_direction_unclear": "The trade's units and total have signs that do not fit each other. Look it up at the "

@@ -165,7 +165,7 @@ class _Document:
                 self._collect(Element(name, attributes.get("Ccy", "")))
         elif name == "Stmt" and self._is_statement_message:
             if len(self.messages) >= MAX_STATEMENTS:
-                raise Rejected("import_too_many_rows", limit=MAX_STATEMENTS)
+                raise Rejected("too_many_statements", limit=MAX_STATEMENTS)
             self._open, self._open_depth = _Statement(), self._depth
         elif name == "BkToCstmrStmt":
             self._is_statement_message = True

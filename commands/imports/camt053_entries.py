@@ -25,7 +25,7 @@ NAMES_TOLD = 3
 MIN_ENTRY_REFERENCE = 6
 """A shorter reference of an entry is its place in the statement, which another statement counts otherwise."""
 
-_FIGURE = re.compile(r"\s*\+?([0-9]{0,24})(?:\.([0-9]{0,17}))?\s*", re.ASCII)
+_FIGURE = re.compile(r"\s*+\+?+([0-9]{0,24}+)(?:\.([0-9]{0,17}+))?+\s*+", re.ASCII)
 _DAY = re.compile(r"\s*([0-9]{4}-[0-9]{2}-[0-9]{2})", re.ASCII)
 _NO_REFERENCES = frozenset({"", "NOTPROVIDED", "NONREF", "NOTAVAILABLE"})
 _PENDING = frozenset({"PDNG", "FUTR"})

@@ -127,7 +127,7 @@ class _Reader:
         if tag == "20":
             self._finish(place)
             if len(self.messages) >= MAX_MESSAGES:
-                raise Rejected("import_too_many_rows", limit=MAX_MESSAGES)
+                raise Rejected("too_many_statements", limit=MAX_MESSAGES)
             self._open = _Open(value)
             return
         message = self._open

@@ -191,7 +191,7 @@ class _File:
         place = (self._name, kind)
         if place not in self._by_place:
             if len(self.accounts) >= MAX_ACCOUNTS:
-                raise Rejected("import_too_many_rows", limit=MAX_ACCOUNTS)
+                raise Rejected("too_many_statements", limit=MAX_ACCOUNTS)
             self._by_place[place] = _Account(kind, self._name)
             self.accounts.append(self._by_place[place])
         return folded, self._by_place[place]

@@ -182,10 +182,11 @@ _PLAIN = re.compile(r"([+-]?[0-9]{1,15})(?:([.,])([0-9]{1,2}))?")
 _THOUSANDS = re.compile(r"([+-]?[0-9]{1,3})(([.,])[0-9]{3}(?:\3[0-9]{3}){0,3})([.,])([0-9]{1,2})")
 """The usual case of a large one."""
 _FIGURE = re.compile(
-    r"\s*(\()?\s*([+-]?)\s*([^\d\s.,'’()+-]{1,4})?\s*([+-]?)"
-    rf"\s*([0-9][0-9.,'’{_SPACES}]*|[.,][0-9]+)"
-    r"\s*([+-]?)\s*([^\d\s.,'’()+-]{1,4})?\s*([+-]?)\s*(\))?\s*\Z"
+    r"\s*+(\()?+\s*+([+-]?+)\s*+([^\d\s.,'’()+-]{1,4}+)?+\s*+([+-]?+)"
+    rf"\s*+([0-9][0-9.,'’{_SPACES}]*+|[.,][0-9]++)"
+    r"\s*+([+-]?+)\s*+([^\d\s.,'’()+-]{1,4}+)?+\s*+([+-]?+)\s*+(\))?+\s*+\Z"
 )
+"""No part gives back what it took: a long run of spaces would else be shared out in every possible way."""
 _GROUPED = re.compile(rf"[0-9]{{1,3}}(?:([.,'’{_SPACES}])[0-9]{{3}})(?:\1[0-9]{{3}})*\Z")
 _LAKHS = re.compile(r"[0-9]{1,2}(,)(?:[0-9]{2},)+[0-9]{3}\Z")
 _MINUS = str.maketrans(dict.fromkeys("−–﹣－", "-"))

@@ -118,11 +118,11 @@ def built_in() -> tuple[Profile, ...]:
 def read_profile(text: str) -> Profile:
     """A profile from its TOML text; `profile_not_valid` names the field that is wrong."""
     if len(text) > MAX_PROFILE_CHARS:
-        raise _wrong("", f"longer than {MAX_PROFILE_CHARS} characters")
+        raise _wrong("its text", f"longer than {MAX_PROFILE_CHARS} characters")
     try:
         keys = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise _wrong("", str(error)[:200]) from None
+        raise _wrong("its text", str(error)[:200]) from None
     known: dict[str, Any] = {}
     for key, value in keys.items():
         reader = _FIELDS.get(key)

@@ -105,7 +105,10 @@ class Delimited:
             raise Rejected("columns_not_found")
         rows, is_proper = rows_of(text, table)
         reading = _Reading(table, hints, rows)
-        reading.read()
+        try:
+            reading.read()
+        finally:
+            folded.cache_clear()  # what people wrote outlives no reading
         remarks = list(reading.remarks)
         if not is_proper:
             remarks.insert(0, Reason("quotes_not_proper"))

@@ -190,7 +190,7 @@ class Document:
 
     def _finish_statement(self, name: str, leaves: Leaves) -> None:
         if len(self.statements) >= MAX_STATEMENTS:
-            raise Rejected("import_too_many_rows", limit=MAX_STATEMENTS)
+            raise Rejected("too_many_statements", limit=MAX_STATEMENTS)
         kind, account = _account_of(name, leaves)
         currency = clean(text_of(leaves, "CURDEF")).upper() or self._currency_of_rows()
         listed = inner(leaves, "BANKTRANLIST") or inner(leaves, "INVTRANLIST")

@@ -25,7 +25,7 @@ Entry = tuple[int, str, Leaves]
 USUAL_SCALE = 2
 """Decimal places of a currency that is not known."""
 
-_FIGURE = re.compile(r"\s*[+-]?\s*[0-9.,][0-9., '’\u00a0\u202f]*\s*")
+_FIGURE = re.compile(r"\s*+[+-]?+\s*+[0-9.,][0-9., '’\u00a0\u202f]*+\s*+")
 """A sign, digits and marks: the standard has no signs of currencies and no parentheses, so these are errors here."""
 
 

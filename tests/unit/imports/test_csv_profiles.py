@@ -112,7 +112,7 @@ def test_a_file_without_names_is_no_banks_whose_days_it_contradicts() -> None:
 @pytest.mark.parametrize(
     ("text", "field"),
     [
-        ("name = ", ""),
+        ("name = ", "its text"),
         ('bank = "B"', "name"),
         ('name = "No Spaces"', "name"),
         ('name = "x"\ncolour = "red"', "colour"),
@@ -138,7 +138,7 @@ def test_a_file_without_names_is_no_banks_whose_days_it_contradicts() -> None:
         ('name = "x"\n[states]\nlost = "x"', "states.lost"),
         ('name = "x"\n[parts]\nPot = "jar"', "parts.Pot"),
         ('name = "x"\n[columns]\ndate = "D"\namount = "A"\nstate = "S"', "states.booked"),
-        ("x" * 70_000, ""),
+        ("x" * 70_000, "its text"),
     ],
 )
 def test_a_profile_that_is_wrong_names_the_field(text: str, field: str) -> None:

@@ -253,7 +253,7 @@ def test_one_row_or_message_too_many_refuses_the_file_whole() -> None:
     body = ":61:260905C0,NTRFNONREF\n"
     assert len(read(message(body * MAX_IMPORT_ROWS)).statements[0].rows) == MAX_IMPORT_ROWS
     assert refused(message(body * (MAX_IMPORT_ROWS + 1))) == "import_too_many_rows"
-    assert refused(message("") * (MAX_MESSAGES + 1)) == "import_too_many_rows"
+    assert refused(message("") * (MAX_MESSAGES + 1)) == "too_many_statements"
 
 
 SAMPLED = [(SAMPLES / name).read_bytes()[:3_000] for name in GOOD]

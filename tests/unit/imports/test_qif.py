@@ -266,7 +266,7 @@ def test_one_row_part_or_account_too_many_refuses_the_file_whole() -> None:
     assert refused("!Type:Bank\n" + record * (MAX_IMPORT_ROWS + 1)) == "import_too_many_rows"
     assert refused("!Type:Bank\nT1\n" + "S\n$1\n" * (MAX_IMPORT_ROWS + 1) + "^\n") == "import_too_many_rows"
     accounts = [f"!Account\nN{number}\n^\n!Type:Bank\n" for number in range(MAX_ACCOUNTS + 1)]
-    assert refused("".join(accounts)) == "import_too_many_rows"
+    assert refused("".join(accounts)) == "too_many_statements"
 
 
 def test_any_line_end_and_encoding_is_read() -> None:
