@@ -73,6 +73,8 @@ SENTENCES: dict[str, str] = {
     "each balance.",
     "bank_reported_error": "The bank sent an error in place of a statement: {bank_message}. Download the file again.",
     "beancount_errors": "beancount finds {count} errors in the file: {errors}. Mend them and try again.",
+    "beancount_gave_up": "Beancount itself fails on the file ({error}), mostly at a number far too large or too "
+    "fine. Check it with bean-check.",
     "beancount_includes_files": "The file includes others: {files}. Put everything into one file first.",
     "beancount_may_divide_by_zero": "Line {line} divides by zero, or by something that could be zero. Write the "
     "result in its place.",

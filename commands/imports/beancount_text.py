@@ -74,7 +74,12 @@ class Beancount:
         if not text.strip():
             raise Rejected("import_empty")
         bean = _Bean.imported()
-        directives, remarks, options = _loaded(bean, text)
+        try:
+            directives, remarks, options = _loaded(bean, text)
+        except Rejected:
+            raise
+        except Exception as error:  # beancount's own, at what no ledger's owner would write
+            raise Rejected("beancount_gave_up", error=type(error).__name__) from None
         return _Reader(bean, options).journal(directives, encoding, remarks)
 
 
