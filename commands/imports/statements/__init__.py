@@ -62,7 +62,7 @@ def plan_statements(
     for draft in drafts:
         draft.take_rows(taken)
     fresh = [one for draft in drafts for one in draft.fresh]
-    met = frozenset([transaction for draft in drafts for transaction in draft.met])
+    met = frozenset([met for draft in drafts for met in draft.met])
     joins, unclear = found_joins(fresh, facts, desk, source_name(form, read.detected.profile), met)
     recorded: dict[int, TransactionId] = {}
     for draft in drafts:

@@ -29,7 +29,7 @@ from commands.imports.statements.accounts import Target
 from commands.imports.statements.balances import compared
 from commands.imports.statements.categories import Categories
 from commands.imports.statements.instalments import Purchases
-from commands.imports.statements.likeness import Fresh, Join
+from commands.imports.statements.likeness import Fresh, Join, Met
 from commands.imports.trades import investment_postings, units_not_booked
 from domain.errors import Rejected
 from domain.ledger import AccountId, How, JoinTransaction, Kind, Posting, RecordTransaction, TransactionId
@@ -55,7 +55,7 @@ class Draft:
     rows: list[Row] = field(default_factory=list)
     exact: list[Exact] = field(default_factory=list)
     fresh: list[Fresh] = field(default_factory=list)
-    met: set[TransactionId] = field(default_factory=set)
+    met: set[Met] = field(default_factory=set)
     stated: Amount | None = None
     stated_on: date | None = None
     is_told_by_person: bool = False
@@ -134,7 +134,7 @@ class Draft:
             if known is not None:
                 holder = TransactionId(taken.get(fingerprint, "")) or None
                 if holder is not None:
-                    self.met.add(holder)
+                    self.met.add((holder, self.target.account.id))
                 self._show(row, amount, Verdict.DUPLICATE, known, transaction=holder)
                 continue
             on = self._bookable_on(day)

@@ -55,6 +55,10 @@ class Fresh:
     covered: tuple[date, date]
 
 
+Met = tuple[TransactionId, AccountId]
+"""A standing transaction, and an account of it that a row of the file is known to tell of."""
+
+
 @dataclass(frozen=True, slots=True)
 class Join:
     """That a row joins a standing transaction, or with `row` the one that another row of the file records."""
@@ -67,11 +71,12 @@ class Join:
 
 
 def found_joins(
-    fresh: Sequence[Fresh], facts: BookFacts, desk: Desk, source: str, met: frozenset[TransactionId]
+    fresh: Sequence[Fresh], facts: BookFacts, desk: Desk, source: str, met: frozenset[Met]
 ) -> tuple[dict[int, Join], dict[int, Reason]]:
     """For a row's number what it joins; and why it joins nothing where more than one transfer would fit.
 
-    `met` are the transactions that other rows of the file are duplicates of.
+    `met` are the transactions that other rows of the file are duplicates of, each with the account of those rows: of a
+    transfer that stands, its other side may still be told.
     """
     if not fresh:
         return {}, {}
@@ -82,12 +87,11 @@ def found_joins(
         candidate
         for candidate in desk.candidates(wanted, first - reach, last + reach)
         # What stands on accounts opened since the look at the book came since, too: the commit will plan again.
-        if candidate.transaction not in met and all(posting.account in facts.accounts for posting in candidate.postings)
+        if all(posting.account in facts.accounts for posting in candidate.postings)
     ]
-    joins = _matches(fresh, candidates, desk, source)
+    joins = _matches(fresh, candidates, desk, source, met)
     left = [f for f in fresh if f.row.row not in joins]
-    used = {join.transaction for join in joins.values()}
-    transfers, unclear = _transfers(left, [c for c in candidates if c.transaction not in used], facts)
+    transfers, unclear = _transfers(left, candidates, facts)
     return joins | transfers, unclear
 
 
@@ -113,9 +117,11 @@ _Tellings = Mapping[date, Sequence[_Telling]]
 """What stands at one place, by day."""
 
 
-def _matches(fresh: Sequence[Fresh], candidates: Sequence[Candidate], desk: Desk, source: str) -> dict[int, Join]:
+def _matches(
+    fresh: Sequence[Fresh], candidates: Sequence[Candidate], desk: Desk, source: str, met: frozenset[Met]
+) -> dict[int, Join]:
     rows: dict[_Place, list[Fresh]] = defaultdict(list)
-    standing = _tellings(candidates, source)
+    standing = _tellings(candidates, source, met)
     for one in fresh:
         place = (one.target.account.id, one.amount.commodity.code, one.amount.minor)
         if place in standing and one.row.trade is None:
@@ -133,12 +139,15 @@ def _matches(fresh: Sequence[Fresh], candidates: Sequence[Candidate], desk: Desk
     return matching.joins
 
 
-def _tellings(candidates: Sequence[Candidate], source: str) -> dict[_Place, dict[date, list[_Telling]]]:
+def _tellings(
+    candidates: Sequence[Candidate], source: str, met: frozenset[Met]
+) -> dict[_Place, dict[date, list[_Telling]]]:
     """What stands and another source than this told, by place and day."""
     standing: dict[_Place, dict[date, list[_Telling]]] = defaultdict(lambda: defaultdict(list))
     for number, candidate in enumerate(candidates):
         for posting in candidate.postings:
-            if (source, posting.account) not in candidate.told_by:
+            is_met = (candidate.transaction, posting.account) in met
+            if not is_met and (source, posting.account) not in candidate.told_by:
                 amount = posting.amount
                 day, words = candidate.legs.get(posting.account, (candidate.day, None))
                 telling = _Telling(number, candidate.transaction, day, words)
@@ -159,7 +168,8 @@ class _Matching:
     _comparisons: int = 0
 
     def match(self, alike: Sequence[Fresh], standing: _Tellings) -> None:
-        """Match rows of one account and amount with what stands there."""
+        """Match rows of one account and amount with what stands there: a transfer that stands is told on both sides."""
+        self._taken.clear()
         self._join_same_words(alike, standing)
         left, untaken = self._left(alike), self._untaken(standing)
         self._join_likest([(one, _covered(untaken, one.day, one)) for one in left], 0)

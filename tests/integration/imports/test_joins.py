@@ -205,6 +205,25 @@ def test_both_sides_of_a_transfer_in_one_file_are_one_transaction(home: Desk) ->
     assert home.balances()["Income:Uncategorized", "BRL"] == Decimal("-500.00")
 
 
+def test_a_transfer_that_stands_is_told_again_on_both_sides_by_one_file(home: Desk) -> None:
+    home.do(*[OpenAccount(AccountId(f"a-{name}"), f"Assets:{name}") for name in ("One", "Two")])
+    gave, got = slice_of((7, 50_000, "Pix recebido")), slice_of((6, -50_000, "Pix enviado"))
+    commit(home, preview(home, qif(gave), "a.qif", "Assets:One"))
+    commit(home, preview(home, ofx(got, "2", "BRL", states=True), "a.ofx", "Assets:Two"))
+    before = home.balances()
+    both = ofx(got, "2", "BRL", states=True).replace(b"</OFX>", b"")
+    both += ofx(gave, "1", "BRL", states=True)[len(b"OFXHEADER:100\n\n<OFX>") :]
+    answers = Answers(accounts={2: "Assets:One"})
+    shown = preview(home, both, "both.ofx", answers=answers)
+    assert verdicts(shown) == ["duplicate", "match"]
+    commit(home, shown, answers)
+    assert home.balances() == before
+    third = mt940(gave, "1", "BRL") + mt940(got, "2", "BRL")
+    answers = Answers(accounts={1: "Assets:One", 2: "Assets:Two"})
+    third = third.replace(b"//id-0", b"//other")
+    assert verdicts(preview(home, third, "both.sta", answers=answers)) == ["match", "match"]
+
+
 def test_the_bank_s_balance_counts_each_leg_from_the_day_of_its_own_bank(home: Desk) -> None:
     home.do(*[OpenAccount(AccountId(f"a-{name}"), f"Assets:{name}") for name in ("One", "Two")])
     commit(home, preview(home, ofx(slice_of((10, -50_000, "Pix")), "1", "BRL", states=True), "a.ofx", "Assets:One"))
