@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -44,6 +45,9 @@ JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024
 
 CHECKPOINT_PAGES = 4_000
 """Pages of SQLite's write-ahead log (16 MB) from which a commit moves them into the file: each time costs two syncs."""
+
+WAL_RETRY_S = 0.005
+"""The pause before a new file is asked into WAL mode again: about as long as another connection takes for it."""
 
 CACHE_KIB = 16 * 1024
 """Pages that a SQLite connection keeps in memory."""
@@ -120,7 +124,7 @@ def _sqlite_settings(*, durable: bool) -> Any:
     def settle(connection: sqlite3.Connection, _record: object) -> None:
         # The driver begins no transaction of its own; ours begin where the store says so.
         connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")
+        _keep_in_wal(connection)
         connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
         connection.execute("PRAGMA secure_delete=ON")
         connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
@@ -128,6 +132,21 @@ def _sqlite_settings(*, durable: bool) -> Any:
         connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
 
     return settle
+
+
+def _keep_in_wal(connection: sqlite3.Connection) -> None:
+    """Put the file into WAL mode. SQLite answers "busy" without waiting where two connections do so to a new file at
+    once, whatever the busy timeout: it is asked again for as long.
+    """
+    until = time.monotonic() + LOCK_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as refused:
+            if refused.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(WAL_RETRY_S)
 
 
 def _begin_immediate(connection: Any) -> None:
