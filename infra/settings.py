@@ -44,6 +44,14 @@ class Settings(BaseSettings):
     """SQLAlchemy address of the event store; it may hold a password."""
     read_url: SecretStr | None = None
     """SQLAlchemy address of the read models."""
+    documents_url: SecretStr | None = None
+    """MongoDB address of the documents; unset, they are kept beside the read models."""
+    kafka_servers: str | None = None
+    """Kafka brokers as `host:port,host:port`; unset, nothing is published and the read models follow the store."""
+    kafka_prefix: str = "finshift"
+    """The first word of every topic: `finshift.events`, `finshift.alerts`."""
+    kafka_partitions: int = 12
+    """Partitions of a topic that is made; once made it keeps its own."""
     now: AwareDatetime | None = None
     """A fixed clock, for tests and samples."""
     auth: Auth = Auth.LOCAL
