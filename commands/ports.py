@@ -183,6 +183,10 @@ class EventReader(Protocol):
         """Every book's head, erased books too."""
         ...
 
+    def recorded_at(self, position: int) -> datetime | None:
+        """When the event at a position was recorded; None where there is none."""
+        ...
+
     def wait(self, after_position: int, timeout_s: float) -> bool:
         """Wait until the store goes beyond a position; False where it did not in time. Other processes count too."""
         ...

@@ -52,7 +52,7 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
         opened.callback(read_models.close)
         if not store.end():
             with read_models.read() as connection:
-                if any(positions(connection).values()):
+                if any(position for lanes in positions(connection).values() for position in lanes.values()):
                     raise StoreUnavailable("store_missing", "the read models tell of a store, and this one is empty")
         runner = ProjectionRunner(store, read_models, READ_MODELS)
         opened.callback(runner.close)

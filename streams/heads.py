@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import (
     BigInteger,
@@ -19,9 +19,11 @@ from sqlalchemy import (
     Dialect,
     LargeBinary,
     MetaData,
+    Row,
     String,
     Table,
     delete,
+    func,
     select,
     tuple_,
     update,
@@ -45,12 +47,17 @@ metadata = MetaData()
 
 _Text = String().with_variant(String(collation="C"), "postgresql")
 
+STORE = "store"
+"""The lane of a projection that follows the event store itself."""
+
 checkpoints = Table(
-    "projection_checkpoints",
+    "projection_lanes",
     metadata,
     Column("projection", _Text, primary_key=True),
+    Column("lane", _Text, primary_key=True),
     Column("position", BigInteger, nullable=False),
 )
+"""Where a projection reads on in each lane: behind a position of the store, or from an offset of a partition."""
 
 heads = Table(
     "projection_heads",
@@ -107,10 +114,11 @@ def key_of(model: ReadModel) -> str:
 
 def create_tables(connection: Connection, models: Iterable[ReadModel]) -> None:
     """Make what is missing of the models' tables and of the runner's, and set new projections at the log's begin."""
+    connection.exec_driver_sql("DROP TABLE IF EXISTS projection_checkpoints")  # of before there were lanes
     metadata.create_all(connection)
     for model in models:
         model.metadata.create_all(connection)
-        start(connection, key_of(model))
+        start(connection, [key_of(model)], [STORE])
 
 
 # Heads
@@ -131,6 +139,35 @@ def heads_of(
     return found
 
 
+def claim(
+    connection: Connection, keys: Sequence[str], books: Sequence[BookId]
+) -> dict[tuple[str, BookId], ProjectionHead]:
+    """Heads as `heads_of` tells them, this transaction's alone until it ends: what another runner applies to the same
+    books, from whatever lane, comes before or after it. A book without a head gets one at `NOTHING_YET`.
+    """
+    places = {(key, book) for key in keys for book in books}
+    found = _locked(connection, keys, books)
+    missing = sorted(places - found.keys())
+    if missing:
+        begin = {"version": 0, "hash": GENESIS_HASH, "position": 0, "parked": None}
+        rows = [{"projection": key, "book": book, **begin} for key, book in missing]
+        connection.execute(_insert(connection.dialect, heads).on_conflict_do_nothing(), rows)
+        found = _locked(connection, keys, books)
+    return found
+
+
+def _locked(
+    connection: Connection, keys: Sequence[str], books: Sequence[BookId]
+) -> dict[tuple[str, BookId], ProjectionHead]:
+    found: dict[tuple[str, BookId], ProjectionHead] = {}
+    ordered = sorted(books)
+    for first in range(0, len(ordered), MAX_BOOKS_A_SELECT):
+        asked = heads.c.projection.in_(keys) & heads.c.book.in_(ordered[first : first + MAX_BOOKS_A_SELECT])
+        query = select(heads).where(asked).order_by(heads.c.projection, heads.c.book).with_for_update()
+        found |= _heads_in(connection.execute(query))
+    return found
+
+
 def all_heads(connection: Connection, keys: Sequence[str]) -> dict[tuple[str, BookId], ProjectionHead]:
     """Every book that the projections hold."""
     return _select_heads(connection, heads.c.projection.in_(keys))
@@ -142,9 +179,13 @@ def parked(connection: Connection, keys: Sequence[str]) -> dict[tuple[str, BookI
 
 
 def _select_heads(connection: Connection, where: ColumnElement[bool]) -> dict[tuple[str, BookId], ProjectionHead]:
+    return _heads_in(connection.execute(select(heads).where(where)))
+
+
+def _heads_in(rows: Iterable[Row[Any]]) -> dict[tuple[str, BookId], ProjectionHead]:
     return {
         (row.projection, BookId(row.book)): ProjectionHead(row.version, bytes(row.hash), row.position, row.parked)
-        for row in connection.execute(select(heads).where(where))
+        for row in rows
     }
 
 
@@ -176,38 +217,70 @@ def drop_heads(connection: Connection, places: Sequence[tuple[str, BookId]]) -> 
 # Checkpoints
 
 
-def start(connection: Connection, key: str) -> None:
-    """A checkpoint at the log's begin, where the projection has none."""
-    connection.execute(
-        _insert(connection.dialect, checkpoints).on_conflict_do_nothing(), {"projection": key, "position": 0}
-    )
+Positions = dict[str, dict[str, int]]
+"""For each projection where it stands in each lane."""
+Moves = Mapping[str, tuple[int, int]]
+"""For each lane the position that a batch begins behind, and the one it ends with."""
 
 
-def positions(connection: Connection) -> dict[str, int]:
-    """Every projection's checkpoint: those of other releases too."""
-    return {row.projection: row.position for row in connection.execute(select(checkpoints))}
+def start(connection: Connection, keys: Sequence[str], lanes: Iterable[str]) -> None:
+    """A checkpoint at the beginning of each lane, where a projection has none."""
+    rows = [{"projection": key, "lane": lane, "position": 0} for lane in lanes for key in keys]
+    if rows:
+        connection.execute(_insert(connection.dialect, checkpoints).on_conflict_do_nothing(), rows)
 
 
-def lock(connection: Connection, keys: Sequence[str]) -> dict[str, int]:
-    """The projections' checkpoints, theirs alone to move until the transaction ends.
+def positions(connection: Connection) -> Positions:
+    """Every projection's checkpoints: those of other releases too."""
+    found: Positions = {}
+    for row in connection.execute(select(checkpoints)):
+        found.setdefault(row.projection, {})[row.lane] = row.position
+    return found
+
+
+def lock(connection: Connection, keys: Sequence[str], lanes: Iterable[str] | None = None) -> Positions:
+    """The projections' checkpoints in these lanes (None: in all), theirs alone to move until the transaction ends.
 
     Locked in the order of their names, so that two runners wait for each other and never in a circle.
     """
     asked = select(checkpoints).where(checkpoints.c.projection.in_(keys))
-    rows = connection.execute(asked.order_by(checkpoints.c.projection).with_for_update())
-    return {row.projection: row.position for row in rows}
+    if lanes is not None:
+        asked = asked.where(checkpoints.c.lane.in_(list(lanes)))
+    found: Positions = {}
+    for row in connection.execute(asked.order_by(checkpoints.c.projection, checkpoints.c.lane).with_for_update()):
+        found.setdefault(row.projection, {})[row.lane] = row.position
+    return found
 
 
-def move(connection: Connection, keys: Sequence[str], old: int, new: int) -> bool:
-    """Compare and set: False where one of the projections is not at `old` any more; then roll all back."""
-    lock(connection, keys)
-    at_old = checkpoints.c.projection.in_(keys) & (checkpoints.c.position == old)
-    return connection.execute(update(checkpoints).where(at_old).values(position=new)).rowcount == len(keys)
+def move(connection: Connection, keys: Sequence[str], moves: Moves) -> bool:
+    """Compare and set: False where one of the projections is not where the batch begins any more: then roll back."""
+    lock(connection, keys, moves)
+    for lane, (old, new) in moves.items():
+        columns = checkpoints.c
+        at_old = columns.projection.in_(keys) & (columns.lane == lane) & (columns.position == old)
+        if connection.execute(update(checkpoints).where(at_old).values(position=new)).rowcount != len(keys):
+            return False
+    return True
 
 
-def set_back(connection: Connection, key: str, position: int) -> None:
+def set_back(connection: Connection, key: str, lane: str, position: int) -> None:
     """Read on from an earlier position; what is read again is known by its heads."""
-    connection.execute(update(checkpoints).where(checkpoints.c.projection == key).values(position=position))
+    columns = checkpoints.c
+    at = (columns.projection == key) & (columns.lane == lane)
+    connection.execute(update(checkpoints).where(at).values(position=position))
+
+
+def applied(connection: Connection) -> dict[str, tuple[int, int]]:
+    """For each projection how many events it holds, over all books, and the highest position among them.
+
+    A book's versions have no gap, so that its head's version counts its events.
+    """
+    columns = heads.c
+    asked = select(columns.projection, func.sum(columns.version), func.max(columns.position))
+    return {
+        projection: (int(count), position)
+        for projection, count, position in connection.execute(asked.group_by(columns.projection))
+    }
 
 
 def forget(connection: Connection, key: str) -> None:

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -32,7 +32,8 @@ from streams.applying import (
     select_new,
     unreadable_reason,
 )
-from streams.heads import NOTHING_YET, ProjectionHead, ReadDatabase, key_of
+from streams.heads import NOTHING_YET, Moves, Positions, ProjectionHead, ReadDatabase, key_of
+from streams.sources import Batch, Source, StoreSource
 from streams.verify import Difference, difference
 from streams.waiting import Waiters
 
@@ -61,10 +62,6 @@ each try keeps writers waiting for a moment."""
 Progress = Callable[[int, int], None]
 """Told after each batch: the position reached, and the position to reach."""
 
-GATHER_S = 0.05
-"""From the beginning of one batch to that of the next, unless somebody waits to read what is not applied yet: a batch
-of one event costs nearly what one of fifty does, and it is the committer's core that pays."""
-
 REFOLDING = "refolding: release it to go on"
 """The reason that a book carries while it is folded again; a runner that starts goes on with one that was left."""
 
@@ -88,22 +85,28 @@ class _Overtaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ProjectionStatus:
-    """How far a projection is: `lag` counts the log's events beyond its position; `parked` has a row for each parked
-    book: (book, version it stands at, reason).
+    """How far a projection is: `position` is the highest it holds an event of; `lag` counts the log's events that it
+    does not hold, `lag_s` is about how long ago the first of them was recorded, in seconds; of parked books neither
+    counts any. `parked` has a row for each parked book: (book, version it stands at, reason).
     """
 
     name: str
     version: int
     position: int
     lag: int
+    lag_s: float
     parked: list[tuple[BookId, int, str]]
 
 
 class ProjectionRunner:
     """Runs the models it is given. Any of its methods may be called from any thread."""
 
-    def __init__(self, reader: EventReader, database: ReadDatabase, models: Sequence[ReadModel]) -> None:
+    def __init__(
+        self, reader: EventReader, database: ReadDatabase, models: Sequence[ReadModel], source: Source | None = None
+    ) -> None:
+        """`reader` is the log; `source` where events are followed: the log itself, unless something else is named."""
         self._reader = reader
+        self._source = source or StoreSource(reader)
         self._database = database
         self._models = {key_of(model): model for model in models}
         self._keys = {model.NAME: key_of(model) for model in models}
@@ -118,7 +121,7 @@ class ProjectionRunner:
         keys = sorted(self._models)
         self._scrub_at = 0.0  # a program that ended may have left it undone
         self._patiently(lambda: self._reconcile(keys))
-        self._fold_to(keys, self._reader.end(), progress)
+        self._fold_to(keys, progress)
         self._patiently(self._retire_older_versions)
         self._patiently(self._scrub)
 
@@ -126,7 +129,7 @@ class ProjectionRunner:
         """Follow the log until told to stop. A fault that may pass is waited out; any other error is raised."""
         keys = sorted(self._models)
         reconciled = retired = False
-        at: dict[str, int] = {}
+        at: Positions = {}
         pause_s = FIRST_RETRY_S
         self._scrub_at = 0.0
         while not stop.is_set():
@@ -135,15 +138,17 @@ class ProjectionRunner:
                 if not reconciled:
                     self._reconcile(keys)
                     reconciled = True
-                at = at or self._positions(keys)
+                lanes = self._source.lanes()
+                if not at or lanes != at[keys[0]].keys():
+                    at = self._positions(keys, lanes)
                 began = time.monotonic()
                 if self._step(at):
-                    self._waiters.hurry(GATHER_S - (time.monotonic() - began))
+                    self._waiters.hurry(self._source.gather_s - (time.monotonic() - began))
                 else:
                     if not retired:
                         self._retire_older_versions()
                         retired = True
-                    if not self._reader.wait(min(at.values()), IDLE_WAIT_S):
+                    if not self._source.wait(_lowest(at), IDLE_WAIT_S):
                         at = {}
                 pause_s = FIRST_RETRY_S
             except _Overtaken:
@@ -162,20 +167,22 @@ class ProjectionRunner:
         """End the thread that waits for heads. The loop of `run` has its own stop."""
         self._waiters.close()
 
-    def _fold_to(self, keys: Sequence[str], end: int, progress: Progress | None) -> None:
-        while self._patiently(lambda: self._advance(keys, end, progress)):
+    def _fold_to(self, keys: Sequence[str], progress: Progress | None) -> None:
+        """Follow the log itself up to its end as it is now, whatever the runner follows when it runs."""
+        source = StoreSource(self._reader)
+        ends = source.ends()
+        while self._patiently(lambda: self._advance(source, keys, ends, progress)):
             _log.debug("overtaken by another runner")
             time.sleep(OVERTAKEN_PAUSE_S)
 
-    def _advance(self, keys: Sequence[str], end: int, progress: Progress | None) -> bool:
-        """Apply up to `end`; True where another runner came between, and there may be more to do."""
-        at = self._positions(keys)
+    def _advance(self, source: Source, keys: Sequence[str], ends: Mapping[str, int], progress: Progress | None) -> bool:
+        """Apply up to `ends`; True where another runner came between, and there may be more to do."""
+        at = self._positions(keys, ends.keys())
+        end = sum(ends.values())
         try:
-            while min(at.values()) < end:
-                if not self._step(at):
-                    break
+            while (reached := sum(_lowest(at).values())) < end and self._step(at, source):
                 if progress is not None:
-                    progress(min(min(at.values()), end), end)
+                    progress(min(max(reached, sum(_lowest(at).values())), end), end)
         except _Overtaken:
             return True
         return False
@@ -192,37 +199,42 @@ class ProjectionRunner:
                 time.sleep(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_RETRY_S)
 
-    def _positions(self, keys: Sequence[str]) -> dict[str, int]:
+    def _positions(self, keys: Sequence[str], lanes: Collection[str]) -> Positions:
+        """Where the projections stand in these lanes; a lane that is new to one begins at its beginning."""
         with self._database.read() as connection:
             stored = heads.positions(connection)
         for key in keys:
             if key not in stored:
                 raise ProjectionReplaced(key)
-        return {key: stored[key] for key in keys}
+        if any(lane not in stored[key] for key in keys for lane in lanes):
+            with self._database.write() as connection:
+                heads.lock(connection, keys)
+                heads.start(connection, keys, lanes)
+                stored = heads.positions(connection)
+        return {key: {lane: stored[key][lane] for lane in lanes} for key in keys}
 
-    def _step(self, at: dict[str, int]) -> bool:
+    def _step(self, at: Positions, source: Source | None = None) -> bool:
         """Apply the next batch to the projections furthest behind, and note it in `at`; False where none is there.
 
         The batch ends where other projections stand, so that those behind join them and go on together.
         """
-        lowest = min(at.values())
-        group = sorted(key for key, position in at.items() if position == lowest)
-        ahead = min((position for position in at.values() if position > lowest), default=lowest + BATCH_EVENTS)
-        unreadable = None
-        events: list[Recorded] = []
-        try:
-            events = self._reader.read(lowest, min(BATCH_EVENTS, ahead - lowest))
-        except EventUnreadable as raised:
-            unreadable = raised
-        if unreadable is not None:
-            self._park_unreadable(group, lowest, unreadable)
-            reached = unreadable.position
-        elif events:
-            self._apply(group, lowest, events)
-            reached = events[-1].position
-        else:
+        lowest = min(at.values(), key=lambda lanes: sum(lanes.values()))
+        group = sorted(key for key, lanes in at.items() if lanes == lowest)
+        until: dict[str, int] = {}
+        for lanes in at.values():
+            for lane, position in lanes.items():
+                if position > lowest[lane]:
+                    until[lane] = min(position, until.get(lane, position))
+        batch = (source or self._source).read(lowest, until, BATCH_EVENTS)
+        if batch is None:
             return False
-        at.update(dict.fromkeys(group, reached))
+        moves = {lane: (lowest[lane], reached) for lane, reached in batch.reached.items()}
+        if batch.unreadable is not None:
+            self._park_unreadable(group, moves, batch.unreadable)
+        else:
+            self._apply(group, moves, batch)
+        for key in group:
+            at[key] = at[key] | batch.reached
         self._waiters.moved()
         self._scrub()
         return True
@@ -239,12 +251,13 @@ class ProjectionRunner:
             if not done:
                 self._scrub_at = time.monotonic() + SCRUB_AGAIN_S
 
-    def _apply(self, keys: Sequence[str], old: int, events: Sequence[Recorded]) -> None:
+    def _apply(self, keys: Sequence[str], moves: Moves, batch: Batch) -> None:
+        events = batch.events
         books = list({event.book for event in events})
         with self._database.write() as connection:
-            if not heads.move(connection, keys, old, events[-1].position):
+            if not heads.move(connection, keys, moves):
                 raise _Overtaken
-            known = heads.heads_of(connection, keys, books)
+            known = heads.claim(connection, keys, books)
             selections = self._select(keys, books, events, known)
             changed: Places = {}
             due = [(self._models[key], selection.news) for key, selection in zip(keys, selections, strict=True)]
@@ -273,13 +286,13 @@ class ProjectionRunner:
             selections.append(made[same])
         return selections
 
-    def _park_unreadable(self, keys: Sequence[str], old: int, unreadable: EventUnreadable) -> None:
+    def _park_unreadable(self, keys: Sequence[str], moves: Moves, unreadable: EventUnreadable) -> None:
         """Pass over an event that cannot be decoded; its book waits at the event before."""
         book = unreadable.book
         with self._database.write() as connection:
-            if not heads.move(connection, keys, old, unreadable.position):
+            if not heads.move(connection, keys, moves):
                 raise _Overtaken
-            known = heads.heads_of(connection, keys, [book])
+            known = heads.claim(connection, keys, [book])
             changed: Places = {}
             for key in keys:
                 head = known.get((key, book), NOTHING_YET)
@@ -292,7 +305,7 @@ class ProjectionRunner:
         """Park a book where it stands, for the event there cannot be read to tell whether it is the log's."""
         with self._database.write() as connection:
             heads.lock(connection, [key])
-            head = heads.head_of(connection, key, book) or NOTHING_YET
+            head = heads.claim(connection, [key], [book])[key, book]
             if head.version == unreadable.version:
                 head = replace(head, parked=unreadable_reason(unreadable))
                 heads.write_heads(connection, {(key, book): head})
@@ -336,16 +349,31 @@ class ProjectionRunner:
     def status(self) -> list[ProjectionStatus]:
         """Every projection, in the order in which they were given."""
         with self._database.read() as connection:
-            at = heads.positions(connection)
+            held = heads.applied(connection)
             parked = heads.parked(connection, list(self._models))
         end = self._reader.end()
         rows: dict[str, list[tuple[BookId, int, str]]] = defaultdict(list)
         for (key, book), head in sorted(parked.items()):
             rows[key].append((book, head.version, head.parked or ""))
-        return [
-            ProjectionStatus(model.NAME, model.VERSION, at.get(key, 0), max(0, end - at.get(key, 0)), rows[key])
-            for key, model in self._models.items()
-        ]
+        return [self._status_of(model, rows[key], end, *held.get(key, (0, 0))) for key, model in self._models.items()]
+
+    def _status_of(
+        self, model: ReadModel, parked: list[tuple[BookId, int, str]], end: int, count: int, position: int
+    ) -> ProjectionStatus:
+        # Positions have no gap either: the log's end counts its events.
+        lag = end - count
+        for book, version, _ in parked:
+            stored = self._reader.head(book)
+            lag -= max(0, stored.version - version) if stored is not None else 0
+        lag = max(0, lag)
+        return ProjectionStatus(model.NAME, model.VERSION, position, lag, self._age_of(end - lag + 1, end), parked)
+
+    def _age_of(self, position: int, end: int) -> float:
+        """How long ago the event at a position was recorded, in seconds; 0.0 beyond the end."""
+        if position > end:
+            return 0.0
+        recorded_at = self._reader.recorded_at(max(1, position))
+        return 0.0 if recorded_at is None else max(0.0, time.time() - recorded_at.timestamp())
 
     def verify(self, name: str) -> Difference | None:
         """The first difference between a projection's rows and a fresh fold up to where it stands; None if equal."""
@@ -370,7 +398,7 @@ class ProjectionRunner:
         """
         key = self._key(name)
         self._patiently(lambda: self._empty(key))
-        self._fold_to([key], self._reader.end(), progress)
+        self._fold_to([key], progress)
 
     def _empty(self, key: str) -> None:
         model = self._models[key]
@@ -397,7 +425,7 @@ class ProjectionRunner:
         return self._refold(key, book, afresh=afresh)
 
     def _refold(self, key: str, book: BookId, *, afresh: bool) -> ProjectionHead:
-        """Fold a book on up to the projection's checkpoint, in transactions of a batch each.
+        """Fold a book on up to its end in the log, in transactions of a batch each.
 
         It stays parked until the last of them, so that no other runner applies in between.
         """
@@ -414,6 +442,7 @@ class ProjectionRunner:
     def _forget_book(self, key: str, book: BookId) -> None:
         with self._database.write() as connection:
             heads.lock(connection, [key])
+            heads.claim(connection, [key], [book])
             self._models[key].purge(connection, book)
             heads.write_heads(connection, {(key, book): replace(NOTHING_YET, parked=REFOLDING)})
         self._scrub_at = 0.0
@@ -421,19 +450,17 @@ class ProjectionRunner:
     def _refold_batch(self, key: str, book: BookId) -> tuple[ProjectionHead, bool]:
         """The next batch of a book: its head then, and whether that was the last."""
         with self._database.write() as connection:
-            checkpoint = heads.lock(connection, [key]).get(key)
-            if checkpoint is None:
+            if key not in heads.lock(connection, [key]):
                 raise ProjectionReplaced(key)
-            before = heads.head_of(connection, key, book) or NOTHING_YET
+            before = heads.claim(connection, [key], [book])[key, book]
             stored: list[Recorded] = []
             after = replace(before, parked=None)
             try:
                 stored = self._reader.read_book(book, before.version, BATCH_EVENTS)
             except EventUnreadable as unreadable:
                 after = replace(before, parked=unreadable_reason(unreadable))
-            due = [event for event in stored if event.position <= checkpoint]
-            behind, after = follow(after, due)
-            done = not due or len(due) < len(stored) or after.parked is not None
+            behind, after = follow(after, stored)
+            done = len(stored) < BATCH_EVENTS or after.parked is not None
             for good, reason in apply(connection, self._models[key], behind).values():
                 after, done = _head_after(behind[:good], before, reason), True
             if done and after == NOTHING_YET:
@@ -464,12 +491,12 @@ class ProjectionRunner:
             except EventUnreadable as unreadable:
                 if head.parked is None:
                     self._park(key, book, unreadable)
-        end = self._reader.end()
-        for key in keys:
-            if at.get(key, 0) > end:
-                with self._database.write() as connection:
-                    heads.lock(connection, [key])
-                    heads.set_back(connection, key, end)
+        for lane, end in StoreSource(self._reader).ends().items() | self._source.ends().items():
+            for key in keys:
+                if at.get(key, {}).get(lane, 0) > end:
+                    with self._database.write() as connection:
+                        heads.lock(connection, [key])
+                        heads.set_back(connection, key, lane, end)
         for (key, book), head in mine.items():
             if head.parked == REFOLDING:
                 self._refold(key, book, afresh=False)
@@ -515,6 +542,15 @@ class ProjectionRunner:
                     Table(table, MetaData()).drop(connection)
             heads.forget(connection, old)
         _log.info("projection %s has replaced %s", key, old)
+
+
+def _lowest(at: Positions) -> dict[str, int]:
+    """For each lane where the last of the projections stands."""
+    lowest: dict[str, int] = {}
+    for lanes in at.values():
+        for lane, position in lanes.items():
+            lowest[lane] = min(position, lowest.get(lane, position))
+    return lowest
 
 
 def _head_after(applied: Sequence[Recorded], before: ProjectionHead, reason: str) -> ProjectionHead:

@@ -103,6 +103,10 @@ class MemoryLog:
             for book, envelope in last.items()
         }
 
+    def recorded_at(self, position: int) -> datetime | None:
+        known = 0 < position <= len(self._envelopes)
+        return parse_instant(self._envelopes[position - 1].recorded_at) if known else None
+
     def wait(self, after_position: int, timeout_s: float) -> bool:
         with self._changed:
             return self._changed.wait_for(lambda: len(self._envelopes) > after_position, timeout_s)

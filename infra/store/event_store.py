@@ -7,6 +7,7 @@ one SELECT, writes what still stands, and commits: an event is in the log whole 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, event, insert, select
@@ -99,6 +100,9 @@ class SqlEventStore:
 
     def heads(self) -> dict[BookId, Head]:
         return self._log.heads()
+
+    def recorded_at(self, position: int) -> datetime | None:
+        return self._log.recorded_at(position)
 
     def wait(self, after_position: int, timeout_s: float) -> bool:
         return self._end.wait(after_position, timeout_s)

@@ -7,6 +7,7 @@ it saw misses nothing, whatever older transaction is still open.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -70,7 +71,7 @@ class Log:
         found: list[Recorded] = []
         for row in stored:
             try:
-                found.append(_recorded(row, self._keys))
+                found.append(recorded(row, self._keys))
             except EventUnreadable:
                 if not found:
                     raise
@@ -89,6 +90,11 @@ class Log:
     def heads(self) -> dict[BookId, Head]:
         with answering(), self._engine.connect() as connection:
             return {BookId(stream): _head(rest) for stream, *rest in connection.execute(self._heads)}
+
+    def recorded_at(self, position: int) -> datetime | None:
+        with answering(), self._engine.connect() as connection:
+            told = connection.execute(select(events.c.recorded_at).where(events.c.position == position)).scalar()
+        return None if told is None else parse_instant(told)
 
     def known(self, key: IdempotencyKey) -> Known | None:
         row = idempotency.c
@@ -125,7 +131,8 @@ def _head(row: Any) -> Head:
     return Head(version, bytes(hash_), position, parse_instant(recorded_at))
 
 
-def _recorded(row: Stored, keys: Keys) -> Recorded:
+def recorded(row: Stored, keys: Keys) -> Recorded:
+    """A stored or published event, its fields in the envelope's order, decoded; raises `EventUnreadable`."""
     event_id, type_name, stream, version, position, recorded_at, *rest, prev_hash, hash_, data = row
     try:
         event = decode(type_name, bytes(data), partial(keys.unseal, stream, event_id))

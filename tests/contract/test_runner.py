@@ -176,7 +176,7 @@ def test_repeated_events_are_dropped(address: str) -> None:
         following.catch_up()
         before = rows(database, model)
         with database.write() as connection:
-            heads.set_back(connection, "tally_v1", 0)
+            heads.set_back(connection, "tally_v1", heads.STORE, 0)
         following.catch_up()
         assert rows(database, model) == before
         assert following.status()[0].position == log.end()
@@ -186,7 +186,7 @@ def test_a_checkpoint_ahead_of_the_heads_is_mended_from_the_log(address: str, tm
     log, model = three_books(), Tally()
     with opened_at(address, log, model) as (database, following):
         with database.write() as connection:
-            assert heads.move(connection, ["tally_v1"], 0, 10)
+            assert heads.move(connection, ["tally_v1"], {heads.STORE: (0, 10)})
         following.catch_up()
         assert rows(database, model) == folded(log, tmp_path)
 

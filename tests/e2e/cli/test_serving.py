@@ -114,7 +114,7 @@ def test_a_server_whose_projections_cannot_go_on_ends_with_1_and_loses_nothing(
         answer = client.post("/v1/books", json={"name": "home", "commodity": "BRL"})
         assert answer.status_code == 201, answer.text
         with closing(sqlite3.connect(finshift.data_dir / "read-models.db", timeout=PATIENCE_S)) as read_models:
-            gone = read_models.execute("DELETE FROM projection_checkpoints WHERE projection = 'balances_v1'")
+            gone = read_models.execute("DELETE FROM projection_lanes WHERE projection = 'balances_v1'")
             read_models.commit()
         assert gone.rowcount == 1
         assert server.wait(PATIENCE_S) == 1
@@ -134,7 +134,7 @@ class Overtaken(Program):
     def _parts(self, log_level: str) -> Iterator[Parts]:
         with super()._parts(log_level) as parts:
             with closing(sqlite3.connect(self.data_dir / "read-models.db", timeout=PATIENCE_S)) as read_models:
-                read_models.execute("DELETE FROM projection_checkpoints WHERE projection = 'balances_v1'")
+                read_models.execute("DELETE FROM projection_lanes WHERE projection = 'balances_v1'")
                 read_models.commit()
             yield parts
 
