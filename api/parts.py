@@ -5,7 +5,8 @@ The api floor receives parts and never makes one, so that another mode, or a tes
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -39,10 +40,31 @@ class OutsideSettings(Protocol):
         """The address beyond loopback that `local` mode may bind; None for loopback alone."""
         ...
 
+    @property
+    def kafka_servers(self) -> str | None:
+        """The brokers by which events travel to the read models; None where those follow the store."""
+        ...
+
+
+class Role(Protocol):
+    """What one process of the program does until it is told to stop. What may pass is waited out."""
+
+    def run(self, stop: threading.Event) -> None: ...
+
+
+class Roles(Protocol):
+    """The processes behind the API, each opened by the one that has it."""
+
+    def projector(self, names: Sequence[str]) -> AbstractContextManager[Role]:
+        """Keeps these read models a fold of the log, by way of Kafka where there is one; all where none is named."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Everything a door may use. `read` opens a connection to the read models; `principal` is the local owner."""
+    """Everything a door may use. `read` opens a connection to the read models; `principal` is the local owner;
+    `program` is how another process of this program is started.
+    """
 
     bus: CommandBus
     store: Log
@@ -53,5 +75,7 @@ class Parts:
     read: Callable[[], AbstractContextManager[Connection]]
     imports: ImportService
     rules: RuleService
+    roles: Roles
+    program: Sequence[str]
     principal: str
     settings: OutsideSettings

@@ -54,6 +54,7 @@ _UNAVAILABLE = (
     "outcome_unknown",
     "read_models_damaged",
     "read_models_unavailable",
+    "restore_unfinished",
     "store_busy",
     "store_damaged",
     "store_full",

@@ -53,6 +53,10 @@ SENTENCES: dict[str, str] = {
     "amount_out_of_range": "The amount is beyond {limit_minor} of the smallest unit. Check its digits.",
     "amount_scale_exceeded": "{amount} has more decimal places than the {scale} that the book keeps of this commodity. "
     "Round it.",
+    "amount_unusual_for_category": "{amount} {commodity} on {date} is far more than is usual in this category: the "
+    "{compared} purchases before it were about {usual}. Check that it is yours and that the amount is right.",
+    "amount_unusual_for_payee": "{amount} {commodity} on {date} is far more than this payee usually takes: the "
+    "{compared} purchases before it were about {usual}. Check that it is yours and that the amount is right.",
     "answer_not_valid": "{answer} answers nothing that is asked. The import command's help has the answers and what "
     "they may be.",
     "answers_needed": "The file cannot be imported before these questions are answered: {questions}. Answer them "
@@ -66,6 +70,27 @@ SENTENCES: dict[str, str] = {
     "assertion_of_parent": "The balance of {account} is one with its children, which the books do not confirm as one.",
     "assertion_unknown": "No balance of {account} in {commodity} is confirmed, so there is none to take back.",
     "assertions_hold": "{count} stated balances hold and are confirmed.",
+    "backup_cut_off": "The backup ends before its end: it was not copied whole. Copy it again, or take another one.",
+    "backup_damaged": "The backup is damaged at byte {at_byte}: what stands there is not what was written. Copy it again, or "
+    "take another one.",
+    "backup_damaged_at_block": "Block {block} of the backup is none that Finshift writes. Copy the file again, or take another "
+    "one.",
+    "backup_differs_from_footer": "The backup has {events} events where it tells of {expected}, or its keys or other counts "
+    "are not those it tells of. Take another one.",
+    "backup_has_no_keys": "The backup has no keys inside. Give the file they were written to with --keys.",
+    "backup_keys_are_others": "These keys are not those of the backup, or lack {books} of its books. Give the key file that "
+    "was in use when it was made.",
+    "backup_keys_choice_needed": "Without its keys nothing that people wrote can be read in a backup. Say where they go: into "
+    "it under a passphrase with --passphrase-file, to a second file with --keys-to, or, if you keep the key file "
+    "elsewhere, nowhere with --without-keys.",
+    "backup_keys_damaged": "The keys are damaged, or of a newer release. Take another copy of them.",
+    "backup_keys_needed": "The keys of the backup are needed. Give its passphrase with --passphrase-file, or the file they "
+    "are in with --keys.",
+    "backup_log_broken": "The chain breaks at position {position}: {reason}. What stands there is not what was recorded. "
+    "`finshift verify` tells which book it is; take an earlier backup.",
+    "backup_newer": "The backup was written by a newer release of Finshift. Update Finshift.",
+    "backup_not_one": "The file is no backup of Finshift. Give the file that `finshift backup create` wrote.",
+    "backup_nothing_there": "There is nothing to back up: the store has no event yet. Check the settings that say where it is.",
     "balance_differs": "On {date} {account} holds {held}, not {stated}: {difference} is missing. Record what is "
     "missing, or correct the stated balance.",
     "balance_today": "What does your bank show today for {account}, in {commodity}?",
@@ -98,6 +123,8 @@ SENTENCES: dict[str, str] = {
     "before. It stays as it is; change it in the books where the file is right.",
     "budget_ended": "The budget {budget} ended on {on}. Set a new one.",
     "budget_ends_before_start": "The budget starts on {start} and cannot end before that day.",
+    "budget_exceeded": "{spent} {commodity} are spent of the budget of {limit} that is to last until {last}: it is "
+    "exceeded. Spend less elsewhere, or raise the limit.",
     "budget_gone_from_file": "An earlier version of the file told this budget of {account}, and this one has none. It "
     "stays, unless you let what is gone be taken out.",
     "budget_id_used": "A budget with the id {budget} exists already. Leave the id to the server.",
@@ -107,7 +134,11 @@ SENTENCES: dict[str, str] = {
     "budget_not_as_fava_reads": "A budget entry has an account, an interval and an amount, in this order. Write it as "
     "fava's help shows.",
     "budget_taken_out": "This version of the file has no budget of {account} any more: it is taken out.",
+    "budget_threshold_reached": "{percent} % of the budget are reached: {spent} of {limit} {commodity} are spent, and "
+    "it is to last until {last}. Spend less until then, or raise the limit.",
     "budget_unknown": "There is no budget {budget} in this book. See the list of budgets for ids.",
+    "budget_will_be_exceeded": "At the pace so far the budget of {limit} {commodity} will be exceeded on {day}, and "
+    "{projected} will be spent by {last}. Spend less until then, or raise the limit.",
     "busy": "More is waiting than the queue holds. Ask the same again after {retry_after_s} s.",
     "camt_not_well_formed": "The XML breaks off or is wrong at line {line}. Download the file again; nothing of it was "
     "imported.",
@@ -242,6 +273,8 @@ SENTENCES: dict[str, str] = {
     "owed_today": "How much do you owe on {account} today, in {commodity}?",
     "page_limit_out_of_range": "A page has 1 to {limit} items.",
     "parts_not_positive": "An amount cannot be split in {parts} parts. Ask for one part or more.",
+    "passphrase_too_short": "A passphrase has at least {limit} characters. Take four or five words.",
+    "passphrase_wrong": "The passphrase is not the one that the backup's keys were sealed with. Try again.",
     "path_unknown": "There is nothing under {path}. See /docs for what there is.",
     "period_closed": "The books are closed through {closed_through}. Use a later date, or record a dated correction.",
     "period_not_over": "{date} is not over: the books are at {today}. Close a period through an earlier day.",
@@ -265,6 +298,8 @@ SENTENCES: dict[str, str] = {
     "projection_parked": "The read model {projection} has put this book aside. Its reason stands in `finshift "
     "projections list`, and `finshift projections release` tries again.",
     "projection_unknown": "There is no read model {projection}. These are: {known}.",
+    "projections_behind": "The read models are still {lag} events behind the books, and nothing else would be told of "
+    "them: see that `finshift relay` and `finshift project` run (`finshift serve` starts both), then ask again.",
     "projections_stopped": "The read models stopped following the books, so the program ended: {reason}. Nothing that "
     "was recorded is lost. Start it again; its log tells more.",
     "qif_not_well_formed": "Line {line} does not belong where it stands in a QIF file. Export it again; nothing of it "
@@ -278,6 +313,14 @@ SENTENCES: dict[str, str] = {
     "and what begins like it) and start again: they are folded anew from the events.",
     "read_models_unavailable": "The read models cannot be read right now. Ask again after {retry_after_s} s.",
     "request_not_valid": "The request could not be read: {reason}.",
+    "restore_differs": "What was restored is not what the backup tells of, first in {parts}. Nothing of it was kept. Restore with "
+    "the release that made the backup, or take another backup.",
+    "restore_keys_in_the_way": "The key file {file} stays as it is, and it lacks the keys of {books} books of the backup: they "
+    "may have been erased since. Move the key file away if the backup's keys are to take its place.",
+    "restore_target_not_empty": "Something is there already: {found}. Restore into an empty store with empty read models; move "
+    "away what is there first.",
+    "restore_unfinished": "A restore into this store did not end, so nobody may use it. Restore again: what is there is "
+    "replaced.",
     "return_of_capital_not_booked": "Capital was returned: it lowers what a holding cost, and the file does not tell "
     "which lots. Record it yourself.",
     "row_amount_not_valid": "Row {row} has no amount that can be read: {text}. Correct the file; nothing of it was "
@@ -339,7 +382,18 @@ SENTENCES: dict[str, str] = {
     "short_trade_not_booked": "The trade opens or closes a short position, whose cost is known only when it ends. "
     "Record it yourself.",
     "sign_ambiguous": "Whether {text} goes in or out cannot be told. Say which way the file writes its signs.",
+    "spending_faster_than_usual": "From {first} to {last} {spent} {commodity} were spent; a usual week of the last "
+    "{weeks} with spending took {usual}. Look at the week's transactions for what can wait.",
     "split_not_booked": "A security was split: its units change and their cost does not. Record the split yourself.",
+    "stack_busy": "Another `finshift stack` is at work in {folder}. Wait until it has ended.",
+    "stack_down": "Not all of the stack runs: {servers}. Run `finshift stack up` first.",
+    "stack_needs": "The stack needs {what}, which is not there. Install it: {install}.",
+    "stack_not_fetched": "What {server} runs from could not be fetched: {reason}. Look whether this machine "
+    "reaches Maven's repository, and run it again.",
+    "stack_port_taken": "Port {port}, where the stack's {server} has its place, is taken by another program. "
+    "End that one, and run `finshift stack up` again.",
+    "stack_server_failed": "{server} of the stack does not run ({reason}). Mend what {log} tells, and run "
+    "`finshift stack up` again.",
     "statement_does_not_add_up": "The bank's statement of {account} to {date} does not add up: {difference} is missing "
     "between its rows and its closing balance. Compare them with the bank.",
     "statement_of_other_book": "The files of this account of the bank go to another of your books so far. Import "

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,12 @@ if TYPE_CHECKING:  # the program's start does not wait for what a command may no
     from pathlib import Path
 
     from api.parts import Parts
+    from infra.backups import Backups
     from infra.keys import KeyFile
+    from infra.read_models import ReadModels
     from infra.settings import Settings
     from infra.store import SqlEventStore
+    from streams.runner import ProjectionRunner
 
 
 @contextmanager
@@ -72,9 +75,42 @@ def open_parts(settings: Settings) -> Iterator[Parts]:
             read=read_models.read,
             imports=imports,
             rules=RuleService(bus, store, ids, words),
+            roles=_Roles(settings, store, keys, read_models),
+            program=PROGRAM,
             principal=LOCAL_OWNER,
             settings=settings,
         )
+
+
+class _Roles:
+    """The processes behind the API, over parts that are open."""
+
+    def __init__(self, settings: Settings, store: SqlEventStore, keys: KeyFile, read_models: ReadModels) -> None:
+        self._settings = settings
+        self._store = store
+        self._keys = keys
+        self._read_models = read_models
+
+    @contextmanager
+    def projector(self, names: Sequence[str]) -> Iterator[ProjectionRunner]:
+        from projections import READ_MODELS
+        from streams.runner import ProjectionRunner
+        from streams.sources import Source, StoreSource
+
+        chosen = [model for model in READ_MODELS if not names or model.NAME in names]
+        source: Source = StoreSource(self._store)
+        servers = self._settings.kafka_servers
+        if servers is not None:
+            from infra.kafka.source import KafkaSource
+
+            group = "+".join([f"{self._settings.kafka_prefix}.projections", *sorted(names)])
+            source = KafkaSource(servers, f"{self._settings.kafka_prefix}.events", group, self._keys)
+        runner = ProjectionRunner(self._store, self._read_models, chosen, source)
+        try:
+            yield runner
+        finally:
+            runner.close()
+            source.close()
 
 
 def fit_keys(store: SqlEventStore, keys: KeyFile, path: Path) -> None:
@@ -84,8 +120,11 @@ def fit_keys(store: SqlEventStore, keys: KeyFile, path: Path) -> None:
     """
     from commands.books import finish_erasures
     from commands.ports import StoreUnavailable
+    from infra.store import RESTORING
 
     proof = store.proof()
+    if proof == RESTORING:
+        raise StoreUnavailable("restore_unfinished", "a restore into this store was begun and did not end")
     if keys.proof() is None:
         if proof is not None or store.end():
             raise StoreUnavailable("keys_missing", f"the keys of the store are not at {path}")
@@ -104,6 +143,9 @@ GC_AFTER_OBJECTS = 50_000
 """Reading a large file or log makes millions of objects and no cycles: looking for those at the interpreter's default
 of 700 takes a quarter to a third of the time."""
 
+PROGRAM = (sys.executable, "-m", "infra.bootstrap")
+"""This program, by the interpreter that runs it."""
+
 LOCAL_OWNER = "local"
 """Who asks in `local` mode: the one person who may reach the loopback address, or the files."""
 
@@ -113,7 +155,17 @@ def main() -> None:
     gc.set_threshold(GC_AFTER_OBJECTS, 20, 50)
     from api.cli import main as run_cli
 
-    sys.exit(run_cli(_parts))
+    sys.exit(run_cli(_parts, _backups))
+
+
+def _backups() -> Backups:
+    from infra.backups import Backups
+    from infra.logs import set_up_logs
+    from infra.settings import Settings
+
+    settings = Settings()
+    set_up_logs(settings.log_level or "WARNING")
+    return Backups(settings)
 
 
 @contextmanager

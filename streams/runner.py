@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, MetaData, Table, inspect
 
-from commands.ports import EventReader, EventUnreadable, Head
+from commands.ports import EventReader, EventUnreadable, Head, StoreUnavailable
 from domain.book import BookErased, BookId
 from domain.errors import Rejected
 from domain.recorded import Recorded
@@ -158,7 +158,10 @@ class ProjectionRunner:
             except Exception as fault:
                 if not is_transient(fault):
                     raise
-                _log.warning("projections wait for %s, again in %.2f s", type(fault).__name__, pause_s)
+                # Weather tells where it comes from; any other error's text may hold what people wrote.
+                told = fault if isinstance(fault, StoreUnavailable | ConnectionError) else type(fault).__name__
+                _log.warning("projections wait, again in %.2f s: %s", pause_s, told)
+                reconciled = False
                 stop.wait(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_RETRY_S)
                 at = {}

@@ -10,11 +10,11 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from api.cli.desk import OpenParts
+    from api.cli.desk import OpenBackups, OpenParts
 
 
-def main(open_parts: OpenParts) -> int:
-    """Run the command that the program was called with; its exit code. `open_parts` is called only where it is due."""
+def main(open_parts: OpenParts, open_backups: OpenBackups) -> int:
+    """Run the command that the program was called with; its exit code. What opens is called only where it is due."""
     from api.cli.program import run
 
-    return run(sys.argv[1:], open_parts)
+    return run(sys.argv[1:], open_parts, open_backups)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import date
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Protocol
 
 import typer
@@ -20,15 +20,24 @@ import typer
 from domain.errors import Rejected
 
 if TYPE_CHECKING:  # a call for help does not wait for what only a command needs
+    from pathlib import Path
+
     from sqlalchemy import Connection
 
     from api.figures import Frame
     from api.parts import Parts
     from commands.ports import Asked
     from domain.book import BookId
+    from streams.backup.content import Report
 
 QUIET_S = 0.5
 """Work that is over sooner shows no progress bar."""
+
+
+PROJECTORS_TIMEOUT_S = 30.0
+"""How long a command waits for projectors elsewhere; a rebuild of a household's read models takes about that long."""
+
+PROJECTORS_POLL_S = 0.05
 
 
 class OpenParts(Protocol):
@@ -39,17 +48,52 @@ class OpenParts(Protocol):
         ...
 
 
+class Backups(Protocol):
+    """Makes, checks and restores backups. Nothing is opened before it is asked."""
+
+    def create(
+        self, path: Path, passphrase: str | None, keys_path: Path | None, told: Callable[[int, int], None]
+    ) -> Report:
+        """Write a backup; the keys go into it under a passphrase, or into a second file, or nowhere."""
+        ...
+
+    def verify(
+        self, path: Path, passphrase: str | None, keys_path: Path | None, told: Callable[[int, int], None]
+    ) -> Report:
+        """Read a backup whole, with its keys where what opens them is given."""
+        ...
+
+    def restore(
+        self, path: Path, passphrase: str | None, keys_path: Path | None, told: Callable[[int, int], None]
+    ) -> Report:
+        """Fill an empty store from a backup, and check it."""
+        ...
+
+    def needs_passphrase(self, path: Path) -> bool:
+        """Whether the keys are in the file."""
+        ...
+
+
+OpenBackups = Callable[[], Backups]
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What the program was started with."""
 
     open_parts: OpenParts
+    open_backups: OpenBackups
 
 
 def parts_of(ctx: typer.Context, log_level: str = "WARNING") -> AbstractContextManager[Parts]:
     """The parts; whoever runs a command sees its answer and no chatter, unless a `log_level` asks for more."""
     desk: Desk = ctx.obj
     return desk.open_parts(log_level)
+
+
+def backups_of(ctx: typer.Context) -> Backups:
+    desk: Desk = ctx.obj
+    return desk.open_backups()
 
 
 def composed(text: str) -> str:
@@ -73,6 +117,10 @@ def asked(parts: Parts) -> Asked:
 
 
 def catch_up(parts: Parts) -> None:
+    """Bring the read models to the store's end; where events travel by Kafka, wait until its projectors have."""
+    if parts.settings.kafka_servers is not None:
+        _await_projectors(parts)
+        return
     from streams.runner import ProjectionReplaced
 
     with progress("Bringing the figures up to date") as told:
@@ -80,6 +128,17 @@ def catch_up(parts: Parts) -> None:
             parts.runner.catch_up(told)
         except ProjectionReplaced as replaced:
             raise Rejected("projections_stopped", reason=str(replaced)) from None
+
+
+def _await_projectors(parts: Parts) -> None:
+    until = monotonic() + PROJECTORS_TIMEOUT_S
+    while True:
+        lag = max((status.lag for status in parts.runner.status()), default=0)
+        if lag == 0:
+            return
+        if monotonic() > until:
+            raise Rejected("projections_behind", lag=lag)
+        sleep(PROJECTORS_POLL_S)
 
 
 @contextmanager

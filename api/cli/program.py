@@ -13,13 +13,27 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from api.cli import books, checking, demo, exporting, figures, importing, projecting, rules, serving
-from api.cli.desk import Desk, OpenParts
+from api.cli import backing, books, checking, demo, exporting, figures, importing, projecting, roles, rules, serving
+from api.cli.desk import Desk, OpenBackups, OpenParts
 
 BAD_INPUT, FAILURE = 2, 1
 
 FAILURES = frozenset(
-    {"address_not_free", "log_broken", "projection_differs", "projection_parked", "projections_stopped"}
+    {
+        "address_not_free",
+        "backup_cut_off",
+        "backup_damaged",
+        "backup_damaged_at_block",
+        "backup_differs_from_footer",
+        "backup_keys_damaged",
+        "backup_log_broken",
+        "log_broken",
+        "projection_differs",
+        "projection_parked",
+        "projections_behind",
+        "projections_stopped",
+        "restore_differs",
+    }
 )
 """Refusals that tell of something in the way or broken, rather than of something badly asked."""
 
@@ -32,6 +46,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.command("serve")(serving.serve)
+app.command("api")(serving.api)
+app.command("project")(roles.project)
 app.add_typer(books.app, name="book")
 app.add_typer(demo.app, name="demo")
 app.command("import")(importing.import_file)
@@ -48,13 +64,16 @@ app.command("accounts")(figures.accounts)
 app.add_typer(rules.app, name="rules")
 app.add_typer(projecting.app, name="projections")
 app.command("verify")(checking.verify)
+app.add_typer(backing.app, name="backup")
 
 
-def run(arguments: Sequence[str], open_parts: OpenParts) -> int:
+def run(arguments: Sequence[str], open_parts: OpenParts, open_backups: OpenBackups) -> int:
     """Run one command; its exit code."""
     as_json = "--json" in arguments
     try:
-        code = app(args=list(arguments), prog_name="finshift", standalone_mode=False, obj=Desk(open_parts))
+        code = app(
+            args=list(arguments), prog_name="finshift", standalone_mode=False, obj=Desk(open_parts, open_backups)
+        )
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except TyperException as misused:

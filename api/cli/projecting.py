@@ -92,6 +92,7 @@ def _item(status: ProjectionStatus) -> Item:
         "version": status.version,
         "position": status.position,
         "lag": status.lag,
+        "lag_s": round(status.lag_s, 3),
         "parked": [{"book": book, "version": version, "reason": reason} for book, version, reason in status.parked],
     }
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,53 +15,93 @@ from api.cli.desk import catch_up, parts_of
 from api.cli.telling import say
 from domain.errors import Rejected
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from api.cli.children import Children
+    from api.following import Following
+    from api.http.app import Fault
+    from api.items import Item
+    from api.parts import Parts
+
+
+Host = Annotated[str, typer.Option("--host", help="The address to listen at.")]
+Port = Annotated[int, typer.Option("--port", min=0, max=65_535, help="The port; 0 takes a free one.")]
+
+ROLES = ("relay", "project")
+"""The processes beside the API where events travel by Kafka."""
+
 
 def serve(
     ctx: typer.Context,
-    host: Annotated[str, typer.Option("--host", help="The address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="The port; 0 takes a free one.")] = 8000,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
     with_demo: Annotated[
         bool, typer.Option("--demo", help="With the sample household, made where it is missing.")
     ] = False,
 ) -> None:
-    """Serve the HTTP API; it tells where, and ends on Ctrl-C without losing what it accepted.
+    """Serve the HTTP API with all behind it; it tells where, and ends on Ctrl-C without losing what it accepted.
 
-    It also ends, with code 1, where the projections cannot go on.
+    The read models are followed in this program, or, where FINSHIFT_KAFKA_SERVERS names brokers, by the relay and the
+    projector that it starts beside itself. It also ends, with code 1, where the projections cannot go on.
     """
     from api.cli import demo
-    from api.following import Following
-    from api.http.app import create_app
-    from api.http.server import serve as serve_http
 
     with parts_of(ctx, log_level="INFO") as parts:
         households = demo.make(parts) if with_demo else []
-        catch_up(parts)
-        following = Following(parts.runner)
+        if parts.settings.kafka_servers is None:
+            catch_up(parts)
+        following = _followers(parts)
         following.start()
-        is_served = threading.Event()
-
-        def ready(at_host: str, at_port: int) -> None:
-            is_served.set()
-            address = f"http://[{at_host}]:{at_port}" if ":" in at_host else f"http://{at_host}:{at_port}"
-            say(f"Finshift serves at {address} (documentation: {address}/docs). Ctrl-C ends it.")
-            for item in households:
-                demo.tell(item)
-            if households:
-                name = households[0]["name"]
-                say(f"Look around: curl {address}/v1/books/{name}/net-worth, or: finshift balances --book {name}")
-
         try:
-            with _signals_ending_the_server_alone(is_served):
-                serve_http(create_app(parts, following.fault), host, port, ready)
-        except SystemExit:
-            if is_served.is_set():
-                raise
-            raise Rejected("address_not_free", host=host, port=port) from None
+            _serve(parts, host, port, following.fault, households)
         finally:
             following.end()
         fault = following.fault()
         if fault is not None:
             raise Rejected("projections_stopped", reason=fault)
+
+
+def api(ctx: typer.Context, host: Host = "127.0.0.1", port: Port = 8000) -> None:
+    """Serve the HTTP API alone; `finshift project` keeps the read models, and `finshift relay` feeds Kafka."""
+    with parts_of(ctx, log_level="INFO") as parts:
+        _serve(parts, host, port, lambda: None, [])
+
+
+def _serve(parts: Parts, host: str, port: int, fault: Fault, households: Sequence[Item]) -> None:
+    from api.cli import demo
+    from api.http.app import create_app
+    from api.http.server import serve as serve_http
+
+    is_served = threading.Event()
+
+    def ready(at_host: str, at_port: int) -> None:
+        is_served.set()
+        address = f"http://[{at_host}]:{at_port}" if ":" in at_host else f"http://{at_host}:{at_port}"
+        say(f"Finshift serves at {address} (documentation: {address}/docs). Ctrl-C ends it.")
+        for item in households:
+            demo.tell(item)
+        if households:
+            name = households[0]["name"]
+            say(f"Look around: curl {address}/v1/books/{name}/net-worth, or: finshift balances --book {name}")
+
+    try:
+        with _signals_ending_the_server_alone(is_served):
+            serve_http(create_app(parts, fault), host, port, ready)
+    except SystemExit:
+        if is_served.is_set():
+            raise
+        raise Rejected("address_not_free", host=host, port=port) from None
+
+
+def _followers(parts: Parts) -> Following | Children:
+    """What keeps the read models up to date: a thread here, or, by way of Kafka, processes beside."""
+    from api.cli.children import Children
+    from api.following import Following
+
+    if parts.settings.kafka_servers is None:
+        return Following(parts.runner)
+    return Children(parts.program, ROLES)
 
 
 @contextmanager

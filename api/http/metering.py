@@ -64,9 +64,13 @@ class PartsCollector(Collector):
     def collect(self) -> list[Metric]:
         queued = GaugeMetricFamily("finshift_commands_queued", "Commands waiting for the committer.")
         queued.add_metric([], self._parts.bus.queued)
+        age = GaugeMetricFamily(
+            "finshift_projection_lag_seconds", "How long ago the first of them was recorded.", labels=["projection"]
+        )
         lag = GaugeMetricFamily("finshift_projection_lag_events", "Events not applied yet.", labels=["projection"])
         parked = GaugeMetricFamily("finshift_projection_parked_books", "Books put aside.", labels=["projection"])
         for status in self._parts.runner.status():
             lag.add_metric([status.name], status.lag)
+            age.add_metric([status.name], status.lag_s)
             parked.add_metric([status.name], len(status.parked))
-        return [queued, lag, parked]
+        return [queued, lag, age, parked]

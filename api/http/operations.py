@@ -62,6 +62,7 @@ def _readiness(parts: Parts) -> Item:
             "version": status.version,
             "position": status.position,
             "lag": status.lag,
+            "lag_s": round(status.lag_s, 3),
             "parked": len(status.parked),
         }
         for status in statuses

@@ -741,12 +741,15 @@ class RemovedOut(Shape):
 
 
 class ProjectionOut(Shape):
-    """`lag`: events of the log it has not applied yet; `parked`: books put aside."""
+    """`lag`: events of the log it has not applied yet, and `lag_s` about how long ago the first of them was recorded;
+    `parked`: books put aside.
+    """
 
     name: str
     version: int
     position: int
     lag: int
+    lag_s: float
     parked: int
 
 
@@ -764,7 +767,7 @@ class ReadyOut(Shape):
         "reason": None,
         "store": "reachable",
         "position": 1338,
-        "projections": [{"name": "balances", "version": 1, "position": 1338, "lag": 0, "parked": 0}],
+        "projections": [{"name": "balances", "version": 1, "position": 1338, "lag": 0, "lag_s": 0.0, "parked": 0}],
     }
 
 
