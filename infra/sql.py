@@ -56,28 +56,28 @@ CText = Text().with_variant(Text(collation="C"), "postgresql")
 """Text compared and sorted by code point on both databases, so that no answer depends on the store."""
 
 
-def writing_engine(url: str | URL, *, durable: bool = True) -> Engine:
+def writing_engine(url: str | URL, *, durable: bool = True, schema: str | None = None) -> Engine:
     """One connection, so that the writers of a process queue before the database's lock rather than in it.
 
     On SQLite a transaction takes the write lock as it begins. `durable`: a commit is on the disk when it answers; what
-    can be rebuilt from the log does without.
+    can be rebuilt from the log does without. `schema`: PostgreSQL's, where it is not the account's own.
     """
-    engine = _engine(url, durable=durable, connections=1)
+    engine = _engine(url, durable=durable, connections=1, schema=schema)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "begin", _begin_immediate)
     return engine
 
 
-def reading_engine(url: str | URL) -> Engine:
+def reading_engine(url: str | URL, *, schema: str | None = None) -> Engine:
     """Connections that read, each statement on what is committed as it starts, and that cannot write on SQLite."""
-    engine = _engine(url, durable=True, connections=READ_CONNECTIONS)
+    engine = _engine(url, durable=True, connections=READ_CONNECTIONS, schema=schema)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _only_read)
         return engine
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
-def _engine(url: str | URL, *, durable: bool, connections: int) -> Engine:
+def _engine(url: str | URL, *, durable: bool, connections: int, schema: str | None) -> Engine:
     url = make_url(url)
     pool = {"pool_size": connections, "max_overflow": 0, "pool_timeout": POOL_TIMEOUT_S}
     if url.get_backend_name() == "sqlite":
@@ -91,6 +91,8 @@ def _engine(url: str | URL, *, durable: bool, connections: int) -> Engine:
         "synchronous_commit": "on" if durable else "off",
         "timezone": "UTC",
     }
+    if schema is not None:
+        settings["search_path"] = schema
     return create_engine(
         url.set(drivername="postgresql+psycopg2"),
         hide_parameters=True,

@@ -71,6 +71,16 @@ heads = Table(
 )
 
 
+class TakeOver(Protocol):
+    """A transaction of the live database, begun when nothing is replaced yet."""
+
+    connection: Connection
+
+    def replace(self) -> None:
+        """Put what was built beside in the place of what is live, from the transaction's end on."""
+        ...
+
+
 class ReadDatabase(Protocol):
     """Where the read models live."""
 
@@ -84,6 +94,16 @@ class ReadDatabase(Protocol):
 
     def scratch(self) -> AbstractContextManager[ReadDatabase]:
         """An empty database for one reckoning, gone afterwards."""
+        ...
+
+    def beside(self, key: str) -> AbstractContextManager[ReadDatabase]:
+        """A database of its own in which a projection is built anew, this program's alone meanwhile; it is kept where
+        the building is broken off, until it was taken over. `Rejected("rebuild_running")` where another program has it.
+        """
+        ...
+
+    def taking_over(self, key: str, tables: Sequence[Table]) -> AbstractContextManager[TakeOver]:
+        """A transaction in which the tables, and the projection's heads, can be replaced by those built beside."""
         ...
 
     def scrub(self) -> bool:

@@ -395,22 +395,31 @@ class ProjectionRunner:
     # Mending
 
     def rebuild(self, name: str, progress: Progress | None = None) -> None:
-        """Drop all that a projection holds and fold it again from the log's begin, to its end as it is now.
+        """Fold a projection anew from the log's begin, beside the live one, which goes on serving; then let it take the
+        live one's place in one transaction. What was broken off is gone on with. Other runners may be at work.
 
-        Until then its queries answer from what is folded. Another runner may help or be beside.
+        `Rejected("rebuild_running")` where another program rebuilds it already.
         """
         key = self._key(name)
-        self._patiently(lambda: self._empty(key))
-        self._fold_to([key], progress)
-
-    def _empty(self, key: str) -> None:
         model = self._models[key]
-        with self._database.write() as connection:
-            heads.lock(connection, [key])
-            model.metadata.drop_all(connection)
-            heads.forget(connection, key)
-            heads.create_tables(connection, [model])
+        tables = list(model.metadata.tables.values())
+        with self._database.beside(key) as aside:
+            with aside.write() as connection:
+                heads.create_tables(connection, [model])
+            building = ProjectionRunner(self._reader, aside, [model])
+            building.catch_up(progress)
+            self._patiently(lambda: self._swap(building, key, tables))
+        self._waiters.moved()
         self._scrub_at = 0.0
+        self._patiently(self._scrub)
+
+    def _swap(self, building: ProjectionRunner, key: str, tables: Sequence[Table]) -> None:
+        with self._database.taking_over(key, tables) as over:
+            heads.start(over.connection, [key], [heads.STORE])
+            heads.lock(over.connection, [key])
+            # From here on the live one does not move: what it has beyond the new one is a moment's work.
+            building.catch_up()
+            over.replace()
 
     def release(self, name: str, book: BookId) -> ProjectionHead:
         """Try a parked book again, from the event behind its head; from its beginning where its head is no event of

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 
 from commands.answers import Answer
 from commands.bus import CommandBus, Wish
@@ -28,7 +28,7 @@ from infra.read_models import ReadModels, open_read_models
 from infra.snapshots import SqlSnapshots
 from infra.store import SqlEventStore
 from projections import READ_MODELS
-from streams.heads import ReadDatabase
+from streams.heads import ReadDatabase, TakeOver
 from streams.runner import ProjectionRunner
 
 WAIT_S = 60.0
@@ -136,6 +136,16 @@ class MortalModels:
     def scratch(self) -> Iterator[ReadDatabase]:
         with self._real.scratch() as aside:
             yield aside
+
+    @contextmanager
+    def beside(self, key: str) -> Iterator[ReadDatabase]:
+        with self._real.beside(key) as aside:
+            yield aside
+
+    @contextmanager
+    def taking_over(self, key: str, tables: Sequence[Table]) -> Iterator[TakeOver]:
+        with self._real.taking_over(key, tables) as over:
+            yield over
 
     def close(self) -> None:
         self._real.close()

@@ -68,6 +68,9 @@ class KafkaSource:
     def lanes(self) -> frozenset[str]:
         with self._answering():
             consumer = self._joined()
+            if not self._is_subscribed():
+                time.sleep(JOIN_POLL_S)
+                return frozenset()
             if not consumer.assignment():
                 self._poll(JOIN_POLL_S)
             assigned = consumer.assignment()
@@ -176,7 +179,6 @@ class KafkaSource:
     def _joined(self) -> Any:
         if self._consumer is None:
             self._consumer = KafkaConsumer(
-                self._topic,
                 bootstrap_servers=self._servers,
                 client_id="finshift",
                 group_id=self._group,
@@ -190,6 +192,15 @@ class KafkaSource:
             self._next.clear()
             self._buffers.clear()
         return self._consumer
+
+    def _is_subscribed(self) -> bool:
+        """Join the group, once the topic is known to be there: a leader that knows no partitions shares out none, and
+        nobody would ask it again.
+        """
+        consumer = self._joined()
+        if not consumer.subscription() and consumer.partitions_for_topic(self._topic):
+            consumer.subscribe([self._topic])
+        return bool(consumer.subscription())
 
     def _is_same_topic(self) -> bool:
         """Ask now and then which topic bears the name; a topic that is not there yet has no lanes."""

@@ -582,6 +582,54 @@ def test_a_rebuild_brings_the_same_rows_back(address: str, small_batches: None, 
             following.rebuild("nothing")
 
 
+def test_while_a_rebuild_runs_the_live_one_serves_and_a_second_rebuild_is_refused(
+    address: str, small_batches: None, tmp_path: Path
+) -> None:
+    log, model = three_books(), Tally()
+    with opened_at(address, log, model) as (database, following):
+        following.catch_up()
+        with database.write() as connection:
+            connection.execute(update(model.days).values(minor=model.days.c.minor + 1))
+        wrong = rows(database, model)
+        seen = []
+
+        def look(position: int, end: int) -> None:
+            seen.append(rows(database, model) == wrong)
+            with opened_at(address, log, model) as (_, other), pytest.raises(Rejected, match="rebuild_running"):
+                other.rebuild("tally")
+
+        following.rebuild("tally", look)
+        assert len(seen) > 1
+        assert all(seen)
+        assert rows(database, model) == folded(log, tmp_path)
+
+
+class Interrupted(BaseException):
+    """Somebody pressed Ctrl-C."""
+
+
+def test_a_rebuild_that_was_broken_off_is_gone_on_with(address: str, small_batches: None, tmp_path: Path) -> None:
+    log, model, told = made_log(3, 60), Tally(), list[int]()
+    with opened_at(address, log, model) as (database, following):
+        following.catch_up()
+
+        def interrupt(position: int, end: int) -> None:
+            if position > end // 2:
+                raise Interrupted
+
+        with pytest.raises(Interrupted):
+            following.rebuild("tally", interrupt)
+        assert rows(database, model) == folded(log, tmp_path)
+        log.append(HOME, spent(2_000))
+        following.rebuild("tally", lambda position, end: told.append(position))
+        assert min(told) > log.end() // 2
+        assert rows(database, model) == folded(log, tmp_path)
+        assert following.status()[0].lag == 0
+        told.clear()
+        following.rebuild("tally", lambda position, end: told.append(position))
+        assert min(told) < log.end() // 2  # nothing was left of the one before
+
+
 def test_verify_names_the_first_difference(address: str) -> None:
     log, model = three_books(), Tally()
     with opened_at(address, log, model) as (database, following):
