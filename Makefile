@@ -1,4 +1,5 @@
-# What a newcomer types; `make help` lists it. Needs: make, Python 3.11 or newer with venv. Everything else comes from
+# What a newcomer types; `make help` lists it. Needs: make, Python 3.11 or newer with venv; `make test` also Java 17 or
+# newer and Maven, for Kafka. Everything else comes from
 # the locks in requirements/, by hash, into .venv.
 
 SHELL := /bin/bash
@@ -19,7 +20,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 FUZZ_SECONDS ?= 3600
 FUZZ_PARSERS ?=
 
-.PHONY: help install dev run test check format lint types imports unit bench fuzz fmt lock upgrade clean
+.PHONY: help install dev run test check format lint types imports unit bench fuzz events fmt lock upgrade clean
 
 help: ## what can be asked for
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +67,9 @@ format: dev
 
 lint: dev
 	$(BIN)/ruff check .
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/compose-lint check --quiet --fail-on low --strict-config --skip-suppressed --no-env docker-compose.yml
+	$(BIN)/hadolint Dockerfile
 
 types: dev
 	$(BIN)/mypy
@@ -87,6 +91,9 @@ bench: dev ## measure: docs/performance.md says what and on what
 
 fuzz: .venv/installed-fuzz ## feed every parser what strangers might send, for an hour: docs/fuzzing.md
 	$(BIN)/python -m tests.fuzz $(FUZZ_SECONDS) $(FUZZ_PARSERS)
+
+events: dev ## write docs/events, the published contract, anew from the code
+	$(BIN)/python -m streams.catalogue docs/events
 
 fmt: dev ## format and mend what can be mended by itself
 	$(BIN)/ruff check --fix .
@@ -117,6 +124,6 @@ upgrade: .venv-lock ## the same, taking the newest versions
 	.venv-lock/bin/python -m pip --disable-pip-version-check install --quiet uv
 
 clean: ## take away what was made here; the data folder of the program is left alone
-	rm -rf .venv .venv-lock .fuzz .coverage .coverage.* .hypothesis build dist *.egg-info
+	rm -rf .venv .venv-lock .fuzz .stack .coverage .coverage.* .hypothesis build dist *.egg-info
 	rm -rf .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find $(FLOORS) tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # heavy to import, and named here alone
 
     from commands.imports import ImportService
     from commands.rules import RuleService
+    from streams.relay import Relay
     from streams.runner import ProjectionRunner
 
 
@@ -45,6 +46,11 @@ class OutsideSettings(Protocol):
         """The brokers by which events travel to the read models; None where those follow the store."""
         ...
 
+    @property
+    def documents_url(self) -> object | None:
+        """Where the documents are, which may hold a password; None where there is no place for them."""
+        ...
+
 
 class Role(Protocol):
     """What one process of the program does until it is told to stop. What may pass is waited out."""
@@ -52,11 +58,51 @@ class Role(Protocol):
     def run(self, stop: threading.Event) -> None: ...
 
 
+class Together:
+    """A role and one that runs beside it, in a thread: both end when one is told to stop, or fails."""
+
+    def __init__(self, role: Role, beside: Role) -> None:
+        self._role = role
+        self._beside = beside
+
+    def run(self, stop: threading.Event) -> None:
+        raised: list[BaseException] = []
+
+        def run_beside() -> None:
+            try:
+                self._beside.run(stop)
+            except BaseException as error:
+                raised.append(error)
+                stop.set()
+
+        thread = threading.Thread(target=run_beside, name="beside")
+        thread.start()
+        try:
+            self._role.run(stop)
+        finally:
+            stop.set()
+            thread.join()
+        if raised:
+            raise raised[0]
+
+
 class Roles(Protocol):
     """The processes behind the API, each opened by the one that has it."""
 
+    def relay(self) -> AbstractContextManager[Relay]:
+        """Publishes every event to Kafka; raises `kafka_missing` where no broker is named."""
+        ...
+
     def projector(self, names: Sequence[str]) -> AbstractContextManager[Role]:
         """Keeps these read models a fold of the log, by way of Kafka where there is one; all where none is named."""
+        ...
+
+    def lake(self) -> Role:
+        """Keeps every event as a document; raises `kafka_missing` and `documents_missing`."""
+        ...
+
+    def alerts(self) -> AbstractContextManager[Role]:
+        """Watches the spending of every book by way of Kafka; raises `kafka_missing` where no broker is named."""
         ...
 
 

@@ -74,6 +74,9 @@ STATUS: dict[str, HTTPStatus] = {
     "content_encoding_unknown": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     # Asking again does not mend what is stored, which is what 503 would invite to.
     "event_unreadable": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "topic_diverged": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "topic_foreign": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "topic_partitions_changed": HTTPStatus.INTERNAL_SERVER_ERROR,
     "internal_error": HTTPStatus.INTERNAL_SERVER_ERROR,
     **dict.fromkeys(_UNAVAILABLE, HTTPStatus.SERVICE_UNAVAILABLE),
     "min_version_not_reached": HTTPStatus.GATEWAY_TIMEOUT,

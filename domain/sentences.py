@@ -71,26 +71,27 @@ SENTENCES: dict[str, str] = {
     "assertion_unknown": "No balance of {account} in {commodity} is confirmed, so there is none to take back.",
     "assertions_hold": "{count} stated balances hold and are confirmed.",
     "backup_cut_off": "The backup ends before its end: it was not copied whole. Copy it again, or take another one.",
-    "backup_damaged": "The backup is damaged at byte {at_byte}: what stands there is not what was written. Copy it again, or "
+    "backup_damaged": "The backup is damaged at byte {at_byte}: what stands there is not what was written. Copy it "
+    "again, or take another one.",
+    "backup_damaged_at_block": "Block {block} of the backup is none that Finshift writes. Copy the file again, or "
     "take another one.",
-    "backup_damaged_at_block": "Block {block} of the backup is none that Finshift writes. Copy the file again, or take another "
-    "one.",
-    "backup_differs_from_footer": "The backup has {events} events where it tells of {expected}, or its keys or other counts "
-    "are not those it tells of. Take another one.",
+    "backup_differs_from_footer": "The backup has {events} events where it tells of {expected}, or its keys or other "
+    "counts are not those it tells of. Take another one.",
     "backup_has_no_keys": "The backup has no keys inside. Give the file they were written to with --keys.",
-    "backup_keys_are_others": "These keys are not those of the backup, or lack {books} of its books. Give the key file that "
-    "was in use when it was made.",
-    "backup_keys_choice_needed": "Without its keys nothing that people wrote can be read in a backup. Say where they go: into "
-    "it under a passphrase with --passphrase-file, to a second file with --keys-to, or, if you keep the key file "
-    "elsewhere, nowhere with --without-keys.",
+    "backup_keys_are_others": "These keys are not those of the backup, or lack {books} of its books. Give the key "
+    "file that was in use when it was made.",
+    "backup_keys_choice_needed": "Without its keys nothing that people wrote can be read in a backup. Say where they "
+    "go: into it under a passphrase with --passphrase-file, to a second file with --keys-to, or, if you keep the key "
+    "file elsewhere, nowhere with --without-keys.",
     "backup_keys_damaged": "The keys are damaged, or of a newer release. Take another copy of them.",
-    "backup_keys_needed": "The keys of the backup are needed. Give its passphrase with --passphrase-file, or the file they "
-    "are in with --keys.",
-    "backup_log_broken": "The chain breaks at position {position}: {reason}. What stands there is not what was recorded. "
-    "`finshift verify` tells which book it is; take an earlier backup.",
+    "backup_keys_needed": "The keys of the backup are needed. Give its passphrase with --passphrase-file, or the file "
+    "they are in with --keys.",
+    "backup_log_broken": "The chain breaks at position {position}: {reason}. What stands there is not what was "
+    "recorded. `finshift verify` tells which book it is; take an earlier backup.",
     "backup_newer": "The backup was written by a newer release of Finshift. Update Finshift.",
     "backup_not_one": "The file is no backup of Finshift. Give the file that `finshift backup create` wrote.",
-    "backup_nothing_there": "There is nothing to back up: the store has no event yet. Check the settings that say where it is.",
+    "backup_nothing_there": "There is nothing to back up: the store has no event yet. Check the settings that say "
+    "where it is.",
     "balance_differs": "On {date} {account} holds {held}, not {stated}: {difference} is missing. Record what is "
     "missing, or correct the stated balance.",
     "balance_today": "What does your bank show today for {account}, in {commodity}?",
@@ -176,6 +177,8 @@ SENTENCES: dict[str, str] = {
     "differs_from_bank": "On {date} the bank says {stated} for {account} and the books hold {held}: {difference} is "
     "missing.",
     "directive_left_out": "The books keep nothing like a {directive}.",
+    "documents_missing": "There is no place for documents: set FINSHIFT_DOCUMENTS_URL to the address of a MongoDB "
+    "replica set (`finshift stack env` prints one), then start it again.",
     "entries_gone": "{count} entries that an earlier version of this file told are not in it any more. Keep them in "
     "the books, or take them out?",
     "entry_changed": "An earlier version of the file told this entry on {date} with {was}: this one takes its place.",
@@ -238,6 +241,8 @@ SENTENCES: dict[str, str] = {
     "internal_error": "Something went wrong on the server, and its log has the details under {request}. Whether the "
     "command was carried out is told by the same request with the same idempotency key.",
     "investment_row_unknown": "The broker's row is a {element}, which is not known here. Record what it did yourself.",
+    "kafka_missing": "No Kafka broker is named, and this works by way of Kafka alone. Set FINSHIFT_KAFKA_SERVERS, as "
+    "finshift stack env tells it; without Kafka, finshift serve does everything by itself.",
     "keys_missing": "The key file of this store is not there, or is another or an older one. Put the newest back from "
     "its own backup; without it no name, payee or memo can be read.",
     "label_not_valid": "{label} cannot stand among {field}: a label is 1 to 100 printable characters.",
@@ -312,15 +317,17 @@ SENTENCES: dict[str, str] = {
     "read_models_damaged": "The read models are damaged. Stop Finshift, delete their database (read-models.db "
     "and what begins like it) and start again: they are folded anew from the events.",
     "read_models_unavailable": "The read models cannot be read right now. Ask again after {retry_after_s} s.",
+    "rebuild_running": "The read model {projection} is being rebuilt by another program: wait until it is done, or "
+    "end that one; what it did so far is kept.",
     "request_not_valid": "The request could not be read: {reason}.",
-    "restore_differs": "What was restored is not what the backup tells of, first in {parts}. Nothing of it was kept. Restore with "
-    "the release that made the backup, or take another backup.",
-    "restore_keys_in_the_way": "The key file {file} stays as it is, and it lacks the keys of {books} books of the backup: they "
-    "may have been erased since. Move the key file away if the backup's keys are to take its place.",
-    "restore_target_not_empty": "Something is there already: {found}. Restore into an empty store with empty read models; move "
-    "away what is there first.",
-    "restore_unfinished": "A restore into this store did not end, so nobody may use it. Restore again: what is there is "
-    "replaced.",
+    "restore_differs": "What was restored is not what the backup tells of, first in {parts}. Nothing of it was kept. "
+    "Restore with the release that made the backup, or take another backup.",
+    "restore_keys_in_the_way": "The key file {file} stays as it is, and it lacks the keys of {books} books of the "
+    "backup: they may have been erased since. Move the key file away if the backup's keys are to take its place.",
+    "restore_target_not_empty": "Something is there already: {found}. Restore into an empty store with empty read "
+    "models; move away what is there first.",
+    "restore_unfinished": "A restore into this store did not end, so nobody may use it. Restore again: what is there "
+    "is replaced.",
     "return_of_capital_not_booked": "Capital was returned: it lowers what a holding cost, and the file does not tell "
     "which lots. Record it yourself.",
     "row_amount_not_valid": "Row {row} has no amount that can be read: {text}. Correct the file; nothing of it was "
@@ -410,6 +417,7 @@ SENTENCES: dict[str, str] = {
     "text_not_printable": "{field} has characters that cannot be shown. Remove them.",
     "text_too_long": "{field} is longer than {limit} characters. Shorten it.",
     "time_zone_unknown": "{time_zone} is no time zone. Use an IANA name such as America/Sao_Paulo.",
+    "too_many_alert_workers": "There are {limit} alert workers on this data folder already. Start no more of them here.",
     "too_many_commands": "One request takes at most {limit} commands, and this one has {count}. Send several.",
     "too_many_commodities": "A book knows at most {limit} commodities. Use one that is declared already.",
     "too_many_labels": "A transaction has at most {limit} {field}.",
@@ -419,6 +427,13 @@ SENTENCES: dict[str, str] = {
     "too_many_search_words": "A search has at most {limit} words.",
     "too_many_statements": "The file tells of more than {limit} accounts, currencies or statements. Export fewer at "
     "a time.",
+    "topic_diverged": "The topic {topic} holds version {version} of book {book} (partition {partition}) otherwise than "
+    "the store does, or the store has no such version: it was restored to an earlier day, or the topic is another "
+    "store's. Set another FINSHIFT_KAFKA_PREFIX, or delete the topic: then all is published anew.",
+    "topic_foreign": "The last {records} messages in partition {partition} of the topic {topic} are no events. Find "
+    "out who writes them; then set another FINSHIFT_KAFKA_PREFIX, or delete the topic: then all is published anew.",
+    "topic_partitions_changed": "The topic {topic} has {partitions} partitions now and had {noted}, so that books are "
+    "no longer each in one. Set another FINSHIFT_KAFKA_PREFIX, or delete the topic: then all is published anew.",
     "total_in_same_commodity": "A cost or price of {commodity} cannot be in {commodity} itself. Give another one.",
     "total_signed_otherwise": "The total {total} has another sign than the amount {amount}. Give both the same sign.",
     "trade_direction_unclear": "The trade's units and total have signs that do not fit each other. Look it up at the "

@@ -8,19 +8,22 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the program's start does not wait for what a command may not need
     from pathlib import Path
 
-    from api.parts import Parts
+    from api.parts import Parts, Role
     from infra.backups import Backups
+    from infra.documents.lake import Lake
     from infra.keys import KeyFile
     from infra.read_models import ReadModels
     from infra.settings import Settings
+    from infra.stack.local import LocalStack
     from infra.store import SqlEventStore
-    from streams.runner import ProjectionRunner
+    from streams.alerts.worker import AlertsWorker
+    from streams.relay import Relay
 
 
 @contextmanager
@@ -91,9 +94,15 @@ class _Roles:
         self._keys = keys
         self._read_models = read_models
 
+    def relay(self) -> AbstractContextManager[Relay]:
+        from infra.roles import open_relay
+
+        return open_relay(self._settings, self._store)
+
     @contextmanager
-    def projector(self, names: Sequence[str]) -> Iterator[ProjectionRunner]:
-        from projections import READ_MODELS
+    def projector(self, names: Sequence[str]) -> Iterator[Role]:
+        from api.parts import Together
+        from projections import READ_MODELS, budgets
         from streams.runner import ProjectionRunner
         from streams.sources import Source, StoreSource
 
@@ -106,11 +115,32 @@ class _Roles:
             group = "+".join([f"{self._settings.kafka_prefix}.projections", *sorted(names)])
             source = KafkaSource(servers, f"{self._settings.kafka_prefix}.events", group, self._keys)
         runner = ProjectionRunner(self._store, self._read_models, chosen, source)
+        role: Role = runner
+        if servers is not None and budgets in chosen:
+            from infra.roles_alerts import alert_publisher
+
+            role = Together(runner, alert_publisher(self._settings, self._read_models))
         try:
-            yield runner
+            yield role
         finally:
             runner.close()
             source.close()
+
+    def lake(self) -> Lake:
+        from domain.errors import Rejected
+        from infra.documents.lake import Lake
+
+        servers, documents = self._settings.kafka_servers, self._settings.documents_url
+        if servers is None:
+            raise Rejected("kafka_missing")
+        if documents is None:
+            raise Rejected("documents_missing")
+        return Lake(servers, f"{self._settings.kafka_prefix}.events", documents.get_secret_value())
+
+    def alerts(self) -> AbstractContextManager[AlertsWorker]:
+        from infra.roles_alerts import open_alerts
+
+        return open_alerts(self._settings, self._store, self._keys)
 
 
 def fit_keys(store: SqlEventStore, keys: KeyFile, path: Path) -> None:
@@ -155,7 +185,7 @@ def main() -> None:
     gc.set_threshold(GC_AFTER_OBJECTS, 20, 50)
     from api.cli import main as run_cli
 
-    sys.exit(run_cli(_parts, _backups))
+    sys.exit(run_cli(_parts, _backups, _stack))
 
 
 def _backups() -> Backups:
@@ -166,6 +196,13 @@ def _backups() -> Backups:
     settings = Settings()
     set_up_logs(settings.log_level or "WARNING")
     return Backups(settings)
+
+
+def _stack() -> LocalStack:
+    from infra.settings import Settings
+    from infra.stack.local import LocalStack
+
+    return LocalStack(Settings().data_dir / "stack")
 
 
 @contextmanager

@@ -16,8 +16,9 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from uuid import UUID
@@ -60,6 +61,36 @@ class _Book:
         self.fingerprints = _derived(key, b"finshift fingerprints")
 
 
+@dataclass(frozen=True, slots=True)
+class KeyCopy:
+    """Keys on their way into a backup or out of one: secrets, never logged and never shown."""
+
+    installation: bytes = field(repr=False)
+    keys: Mapping[BookId, bytes] = field(repr=False)
+
+    def proof(self) -> str:
+        return _proof(self.installation)
+
+    def of(self, books: Collection[str]) -> KeyCopy:
+        """Those of some books alone."""
+        return KeyCopy(self.installation, {book: key for book, key in self.keys.items() if book in books})
+
+    def unseal(self, book: BookId, bound_to: str, sealed: bytes) -> bytes | None:
+        """As a key file does it, by the keys as they were when they were copied."""
+        key = self.keys.get(book)
+        return None if key is None else _opened(AESGCM(key), bound_to, sealed)
+
+    def content(self) -> bytes:
+        """As a key file has it."""
+        first = _line({"finshift-keys": _FORMAT, "installation": _text(self.installation)})
+        return first + b"".join([_line({"book": book, "key": _text(key)}) for book, key in self.keys.items()])
+
+
+def copy_of(content: bytes, name: str) -> KeyCopy:
+    """The keys of a key file's content; `KeysUnreadable` names it."""
+    return KeyCopy(*_parsed(content, name))
+
+
 class KeyFile:
     """The port `Keys` on one file. Safe to use from any thread, and beside other processes."""
 
@@ -88,7 +119,21 @@ class KeyFile:
 
     def proof(self) -> str | None:
         """What tells this installation's secret from any other and gives nothing of it away; None without a file."""
-        return _derived(self._installation, b"finshift installation").hex() if self._installation else None
+        return _proof(self._installation) if self._installation else None
+
+    # Backups
+
+    def copied(self) -> KeyCopy:
+        """All keys as they are now."""
+        with self._mutex, self._alone():
+            self._read()
+            return KeyCopy(self._installation, dict(self._keys))
+
+    def put(self, copy: KeyCopy) -> None:
+        """Make the file of copied keys, in the place of whatever stands there."""
+        with self._mutex, self._alone():
+            self._replace(copy.content())
+            self._read()
 
     # The port
 
@@ -117,10 +162,7 @@ class KeyFile:
             cipher = self._of(book).cipher
         except KeyGone:
             return None
-        try:
-            return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound_to.encode())
-        except (InvalidTag, ValueError) as error:  # the second: too short to be one of ours
-            raise ValueError(f"the seal of {bound_to} is broken: it is not what was written") from error
+        return _opened(cipher, bound_to, sealed)
 
     def fingerprint(self, scope: str, text: str) -> str:
         message = text.encode("utf-8", "surrogatepass")
@@ -184,15 +226,7 @@ class KeyFile:
         stamp = self._stamp()
         if stamp == self._seen:
             return
-        content = self._path.read_bytes()
-        try:
-            first, *rest = [orjson.loads(line) for line in _whole_lines(content).splitlines()]
-            if first["finshift-keys"] != _FORMAT:
-                raise KeysUnreadable(f"{self._path} was written by a newer release: update Finshift")
-            installation = _secret(first["installation"])
-            keys = {BookId(line["book"]): _secret(line["key"]) for line in rest}
-        except (ValueError, KeyError, TypeError, binascii.Error) as error:
-            raise KeysUnreadable(f"{self._path} is damaged: restore it from its own backup") from error
+        installation, keys = _parsed(self._path.read_bytes(), str(self._path))
         self._installation = installation
         self._ready = OrderedDict(
             (book, ready) for book, ready in self._ready.items() if self._keys[book] == keys.get(book)
@@ -237,6 +271,28 @@ class KeyFile:
         if self._path.stat().st_mode & 0o077:
             self._path.chmod(0o600)
             logger.warning("the key file was open to others: now it is its owner's alone; ask who has read it")
+
+
+def _parsed(content: bytes, name: str) -> tuple[bytes, dict[BookId, bytes]]:
+    """The installation's secret and the books' keys."""
+    try:
+        first, *rest = [orjson.loads(line) for line in _whole_lines(content).splitlines()]
+        if first["finshift-keys"] != _FORMAT:
+            raise KeysUnreadable(f"{name} was written by a newer release: update Finshift")
+        return _secret(first["installation"]), {BookId(line["book"]): _secret(line["key"]) for line in rest}
+    except (ValueError, KeyError, TypeError, binascii.Error) as error:
+        raise KeysUnreadable(f"{name} is damaged: restore it from its own backup") from error
+
+
+def _opened(cipher: AESGCM, bound_to: str, sealed: bytes) -> bytes:
+    try:
+        return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound_to.encode())
+    except (InvalidTag, ValueError) as error:  # the second: too short to be one of ours
+        raise ValueError(f"the seal of {bound_to} is broken: it is not what was written") from error
+
+
+def _proof(installation: bytes) -> str:
+    return _derived(installation, b"finshift installation").hex()
 
 
 def _whole_lines(content: bytes) -> bytes:

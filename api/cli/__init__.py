@@ -10,11 +10,11 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from api.cli.desk import OpenBackups, OpenParts
+    from api.cli.desk import OpenBackups, OpenParts, OpenStack
 
 
-def main(open_parts: OpenParts, open_backups: OpenBackups) -> int:
+def main(open_parts: OpenParts, open_backups: OpenBackups, open_stack: OpenStack) -> int:
     """Run the command that the program was called with; its exit code. What opens is called only where it is due."""
     from api.cli.program import run
 
-    return run(sys.argv[1:], open_parts, open_backups)
+    return run(sys.argv[1:], open_parts, open_backups, open_stack)

@@ -52,8 +52,10 @@ class Children:
         while not self._told_to_end.is_set():
             began = time.monotonic()
             # A session of its own, as Ctrl-C at a terminal is for the server, which ends the others in its turn; a pipe
-            # to each, so that they end with a server that is killed.
-            child = subprocess.Popen([*self._program, role], stdin=subprocess.PIPE, start_new_session=True)
+            # to each, so that they end with a server that is killed. What a person is told, the server tells.
+            child = subprocess.Popen(
+                [*self._program, role], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
+            )
             while child.poll() is None and not self._told_to_end.wait(LOOK_S):
                 pass
             _end(child)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # a call for help does not wait for what only a command needs
 
     from sqlalchemy import Connection
 
+    from api.cli.stack import Stack
     from api.figures import Frame
     from api.parts import Parts
     from commands.ports import Asked
@@ -75,6 +76,7 @@ class Backups(Protocol):
 
 
 OpenBackups = Callable[[], Backups]
+OpenStack = Callable[[], "Stack"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class Desk:
 
     open_parts: OpenParts
     open_backups: OpenBackups
+    open_stack: OpenStack
 
 
 def parts_of(ctx: typer.Context, log_level: str = "WARNING") -> AbstractContextManager[Parts]:
@@ -94,6 +97,11 @@ def parts_of(ctx: typer.Context, log_level: str = "WARNING") -> AbstractContextM
 def backups_of(ctx: typer.Context) -> Backups:
     desk: Desk = ctx.obj
     return desk.open_backups()
+
+
+def stack_of(ctx: typer.Context) -> Stack:
+    desk: Desk = ctx.obj
+    return desk.open_stack()
 
 
 def composed(text: str) -> str:

@@ -13,8 +13,23 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from api.cli import backing, books, checking, demo, exporting, figures, importing, projecting, roles, rules, serving
-from api.cli.desk import Desk, OpenBackups, OpenParts
+from api.cli import (
+    alerting,
+    backing,
+    books,
+    checking,
+    demo,
+    exporting,
+    figures,
+    importing,
+    projecting,
+    relaying,
+    roles,
+    rules,
+    serving,
+    stack,
+)
+from api.cli.desk import Desk, OpenBackups, OpenParts, OpenStack
 
 BAD_INPUT, FAILURE = 2, 1
 
@@ -33,6 +48,12 @@ FAILURES = frozenset(
         "projections_behind",
         "projections_stopped",
         "restore_differs",
+        "stack_busy",
+        "stack_down",
+        "stack_needs",
+        "stack_not_fetched",
+        "stack_port_taken",
+        "stack_server_failed",
     }
 )
 """Refusals that tell of something in the way or broken, rather than of something badly asked."""
@@ -48,6 +69,9 @@ app = typer.Typer(
 app.command("serve")(serving.serve)
 app.command("api")(serving.api)
 app.command("project")(roles.project)
+app.command("relay")(relaying.relay)
+app.command("lake")(roles.lake)
+app.command("alerts")(alerting.alerts)
 app.add_typer(books.app, name="book")
 app.add_typer(demo.app, name="demo")
 app.command("import")(importing.import_file)
@@ -65,15 +89,15 @@ app.add_typer(rules.app, name="rules")
 app.add_typer(projecting.app, name="projections")
 app.command("verify")(checking.verify)
 app.add_typer(backing.app, name="backup")
+app.add_typer(stack.app, name="stack")
 
 
-def run(arguments: Sequence[str], open_parts: OpenParts, open_backups: OpenBackups) -> int:
+def run(arguments: Sequence[str], open_parts: OpenParts, open_backups: OpenBackups, open_stack: OpenStack) -> int:
     """Run one command; its exit code."""
     as_json = "--json" in arguments
     try:
-        code = app(
-            args=list(arguments), prog_name="finshift", standalone_mode=False, obj=Desk(open_parts, open_backups)
-        )
+        desk = Desk(open_parts, open_backups, open_stack)
+        code = app(args=list(arguments), prog_name="finshift", standalone_mode=False, obj=desk)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except TyperException as misused:

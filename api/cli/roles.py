@@ -1,4 +1,4 @@
-"""`finshift api` and `finshift project`: the halves of a server as programs of their own, each until it is told to end.
+"""`finshift project` and `finshift lake`: parts of a server as programs of their own, each until it is told to end.
 
 `serve` is all of them in one; where events travel by Kafka it starts the others beside itself.
 """
@@ -40,6 +40,17 @@ def project(
         with parts.roles.projector(names or []) as role:
             say(f"Keeping up to date: {', '.join(names or known)}. Ctrl-C ends it.")
             run_until_told(role)
+
+
+def lake(ctx: typer.Context) -> None:
+    """Keep every event as it was published in MongoDB (FINSHIFT_DOCUMENTS_URL), for analysts to ask.
+
+    Any number may run: they share the partitions among them.
+    """
+    with parts_of(ctx, log_level="INFO") as parts:
+        role = parts.roles.lake()
+        say("Keeping every event in the lake. Ctrl-C ends it.")
+        run_until_told(role)
 
 
 def run_until_told(role: Role) -> None:

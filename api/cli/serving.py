@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 Host = Annotated[str, typer.Option("--host", help="The address to listen at.")]
 Port = Annotated[int, typer.Option("--port", min=0, max=65_535, help="The port; 0 takes a free one.")]
 
-ROLES = ("relay", "project")
-"""The processes beside the API where events travel by Kafka."""
+ROLES = ("relay", "project", "alerts")
+"""The processes beside the API where events travel by Kafka; the lake too, where there is a place for it."""
 
 
 def serve(
@@ -42,18 +42,18 @@ def serve(
 ) -> None:
     """Serve the HTTP API with all behind it; it tells where, and ends on Ctrl-C without losing what it accepted.
 
-    The read models are followed in this program, or, where FINSHIFT_KAFKA_SERVERS names brokers, by the relay and the
-    projector that it starts beside itself. It also ends, with code 1, where the projections cannot go on.
+    The read models are followed in this program, or, where FINSHIFT_KAFKA_SERVERS names brokers, by the relay, the
+    projector and the watcher that it starts beside itself. It also ends, with code 1, where the projections stop.
     """
     from api.cli import demo
 
     with parts_of(ctx, log_level="INFO") as parts:
-        households = demo.make(parts) if with_demo else []
         if parts.settings.kafka_servers is None:
             catch_up(parts)
         following = _followers(parts)
         following.start()
         try:
+            households = demo.make(parts) if with_demo else []
             _serve(parts, host, port, following.fault, households)
         finally:
             following.end()
@@ -101,7 +101,8 @@ def _followers(parts: Parts) -> Following | Children:
 
     if parts.settings.kafka_servers is None:
         return Following(parts.runner)
-    return Children(parts.program, ROLES)
+    lake = () if parts.settings.documents_url is None else ("lake",)
+    return Children(parts.program, (*ROLES, *lake))
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from sqlalchemy import Connection
 from starlette.responses import Response
 
+from api.alerts import alert_page
 from api.figures import (
     Frame,
     Wanted,
@@ -241,6 +242,18 @@ async def list_rules(
     return await _figures(request, reader, (rules.NAME,), asking, limit, cursor, rule_items)
 
 
+async def list_alerts(
+    request: Request, asking: Asking, reader: Reads, limit: Limit = None, cursor: Cursor = None
+) -> Response:
+    question, alerts = question_of(request), reader.alerts
+
+    def ask(connection: Connection, frame: Frame) -> Page:
+        size = limit or PAGE_SIZE
+        return Page(*alert_page(alerts, connection, frame.book, frame.known, size, cursor, question))
+
+    return await reader.answer(alerts.names, asking, ask)
+
+
 def add_query_doors(router: APIRouter) -> None:
     book = "/v1/books/{book}"
     for path, endpoint, name, summary, shape in (
@@ -269,6 +282,7 @@ def add_query_doors(router: APIRouter) -> None:
             shapes.BudgetOut,
         ),
         (f"{book}/imports", list_imports, "list_imports", "The book's imports, oldest first", shapes.ImportedOut),
+        (f"{book}/alerts", list_alerts, "list_alerts", "What the book is to be told of, newest first", shapes.AlertOut),
         (f"{book}/rules", list_rules, "list_rules", "Rules, in the order in which they are tried", shapes.RuleOut),
         ("/v1/books", list_books, "list_books", "All books", shapes.BookOut),
     ):

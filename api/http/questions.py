@@ -17,6 +17,7 @@ import orjson
 from fastapi import Depends, Query, Request
 from sqlalchemy import Connection
 
+from api.alerts import AlertList, AlertsInTables
 from api.figures import Frame, frame_of, version_held
 from api.http.answering import Written, json_response, version_header
 from api.http.asking import Asks, is_id
@@ -111,6 +112,7 @@ class Reader:
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
+        self.alerts: AlertList = AlertsInTables()
         self.lane = Lane("reader", MAX_READERS, MAX_QUESTIONS)
 
     async def answer(self, names: Sequence[str], asked: Asked, ask: Callable[[Connection, Frame], Page]) -> Written:

@@ -418,6 +418,40 @@ class BudgetOut(Shape):
     }
 
 
+class AlertOut(Shape):
+    """A sentence about the book, said once: `text_en` is that of `code` with its `params`. `period` is the first day
+    of what it speaks of, `version` the event that raised it.
+    """
+
+    alert_id: str
+    code: str
+    params: dict[str, str | int]
+    text_en: str
+    period: str
+    raised_at: str
+    version: int
+
+    EXAMPLE = {
+        "alert_id": "9f2c54d1a7e08b3346d2c0917fe5ab18",
+        "code": "budget_threshold_reached",
+        "params": {
+            "account": _IDS["account_id"],
+            "budget": _IDS["budget_id"],
+            "commodity": "BRL",
+            "first": "2026-09-01",
+            "last": "2026-09-30",
+            "limit": "1500.00",
+            "percent": 80,
+            "spent": "1211.15",
+        },
+        "text_en": "80 % of the budget are reached: 1211.15 of 1500.00 BRL are spent, and it is to last until "
+        "2026-09-30. Spend less until then, or raise the limit.",
+        "period": "2026-09-01",
+        "raised_at": "2026-09-14T18:00:00.000000Z",
+        "version": 42,
+    }
+
+
 class RuleOut(Shape):
     """A rule, in the order in which rules are tried; what is null is no condition."""
 

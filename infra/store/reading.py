@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Engine, Select, func, select
 
-from commands.ports import EventUnreadable, Head, IdempotencyKey, Keys, Known
+from commands.ports import EventUnreadable, Head, IdempotencyKey, Known
 from domain.book import BookId
 from domain.recorded import Recorded
 from infra.sql import answering
@@ -42,10 +42,16 @@ Stored = Sequence[Any]
 asks for one: a long replay makes each only once."""
 
 
+class Unsealer(Protocol):
+    """What of the port `Keys` a reader needs."""
+
+    def unseal(self, book: BookId, bound_to: str, sealed: bytes) -> bytes | None: ...
+
+
 class Log:
     """The stored events, over connections that only read."""
 
-    def __init__(self, engine: Engine, keys: Keys) -> None:
+    def __init__(self, engine: Engine, keys: Unsealer) -> None:
         self._engine = engine
         self._keys = keys
         self._heads = spelt(engine.dialect.name, HEADS)
@@ -131,7 +137,7 @@ def _head(row: Any) -> Head:
     return Head(version, bytes(hash_), position, parse_instant(recorded_at))
 
 
-def recorded(row: Stored, keys: Keys) -> Recorded:
+def recorded(row: Stored, keys: Unsealer) -> Recorded:
     """A stored or published event, its fields in the envelope's order, decoded; raises `EventUnreadable`."""
     event_id, type_name, stream, version, position, recorded_at, *rest, prev_hash, hash_, data = row
     try:

@@ -13,7 +13,7 @@ from commands.ports import StoreUnavailable
 from infra.sql import answering
 from infra.store.statements import take_lock
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The newest migration: what this release reads and writes."""
 
 VERSION_TABLE = "store_schema"

@@ -90,3 +90,27 @@ installation = Table(
     Column("proof", CText, nullable=False),
 )
 """One row: which key file the store was first opened with, so that no other one is taken for it."""
+
+RESTORING = "restoring"
+"""In the place of a proof: the store is being filled from a backup, and nobody may use it yet."""
+
+relay_notes = Table(
+    "relay_notes",
+    metadata,
+    Column("topic", CText, primary_key=True),
+    Column("partition", BIG, primary_key=True, autoincrement=False),
+    Column("topic_id", CText, nullable=False),
+    Column("position", BIG, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What the relay has published: for each partition of a topic the position last acknowledged there."""
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", CText, primary_key=True),
+    Column("holder", CText, nullable=False),
+    Column("until_ms", BIG, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Which process does what only one may do at a time, until a moment of the database's own clock."""

@@ -17,31 +17,36 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import appends, http, imports, page, reads
+from sqlalchemy import make_url
+
+from tests.bench import alerts, appends, backup, http, imports, page, reads, relay
 from tests.bench.places import Place
-from tests.servers import fresh_database, postgres
+from tests.servers import fresh_database, shared
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 Figures = Iterator[tuple[str, str]]
 SCENARIOS: dict[str, Callable[[Place, bool], Figures]] = {
+    "alerts": alerts.measure,
     "appends": appends.measure,
+    "backup": backup.measure,
     "http": http.measure,
     "imports": imports.measure,
     "page": page.measure,
     "reads": reads.measure,
+    "relay": relay.measure,
 }
 
 
 @contextmanager
 def places() -> Iterator[list[Place]]:
     """Both stores, each in a fresh folder or database a scenario asks for."""
-    with tempfile.TemporaryDirectory(prefix="finshift-bench-") as folder, postgres(Path(folder)) as server:
+    with tempfile.TemporaryDirectory(prefix="finshift-bench-") as folder, shared("postgres", Path(folder)) as server:
 
         @contextmanager
         def database() -> Iterator[str]:
-            with fresh_database(server) as url:
+            with fresh_database(make_url(server)) as url:
                 yield url.render_as_string(hide_password=False)
 
         yield [Place("SQLite", Path(folder), None), Place("PostgreSQL", Path(folder), database)]

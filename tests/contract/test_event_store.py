@@ -515,7 +515,8 @@ def test_a_migration_that_is_cut_off_leaves_nothing(url: str, tmp_path: Path, mo
 def test_an_older_store_is_brought_up_and_keeps_its_events(url: str, tmp_path: Path) -> None:
     with opened(url, tmp_path / "keys") as store:
         recorded(store, HOME, opening())
-    edit(url, "DROP TABLE installation")
+    for younger in ("installation", "relay_notes", "leases"):
+        edit(url, f"DROP TABLE {younger}")
     edit(url, f"UPDATE {VERSION_TABLE} SET version_num = '0001'")
     with opened(url, tmp_path / "keys") as store:
         assert store.end() == 1

@@ -25,8 +25,10 @@ import httpx
 
 from api.cli.program import run
 from api.parts import Parts
+from infra.backups import Backups
 from infra.bootstrap import open_parts
 from infra.settings import Settings
+from infra.stack.local import LocalStack
 
 NOW = "2026-09-17T15:00:00Z"
 PATIENCE_S = 120
@@ -57,14 +59,17 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Program:
+    """`settings` are further ones, for what runs as a process."""
+
     data_dir: Path
     now: str = NOW
+    settings: tuple[tuple[str, str], ...] = ()
 
     def __call__(self, *arguments: str | Path) -> Said:
         """Run one command here, without a terminal. A defect comes out as the error that it is."""
         out, err = _Stream(), _Stream()
         with patch.multiple(sys, stdin=io.StringIO(), stdout=out, stderr=err), patch.dict(os.environ, COLUMNS="200"):
-            code = run([str(argument) for argument in arguments], self._parts)
+            code = run([str(argument) for argument in arguments], self._parts, self._backups, self._stack)
         return Said(code, out.text(), err.text())
 
     def process(self, *arguments: str | Path) -> Said:
@@ -88,6 +93,7 @@ class Program:
     def environment(self) -> dict[str, str]:
         return {
             **os.environ,
+            **dict(self.settings),
             "FINSHIFT_DATA_DIR": str(self.data_dir),
             "FINSHIFT_NOW": self.now,
             "PYTHONIOENCODING": "utf-8",
@@ -98,6 +104,12 @@ class Program:
         """By account and commodity, as the program prints them."""
         items = self("balances", "--book", book, "--json", *more).json
         return {(item["account"], item["commodity"]): item["amount"] for item in items}
+
+    def _backups(self) -> Backups:
+        return Backups(Settings(data_dir=self.data_dir, now=datetime.fromisoformat(self.now)))
+
+    def _stack(self) -> LocalStack:
+        return LocalStack(self.data_dir / "stack")
 
     @contextmanager
     def _parts(self, log_level: str) -> Iterator[Parts]:

@@ -1,8 +1,4 @@
-"""Budgets: what each may take in the period around a day, what was spent of it, and where it is heading.
-
-What counts is what was posted to the category and its children in the period; a refund nets it. The forecast speaks
-only when there is enough to speak of.
-"""
+"""What can be asked of budgets: what each may take, what was spent of it, and where it is heading."""
 
 from __future__ import annotations
 
@@ -10,67 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Date, Integer, MetaData, SmallInteger, Table, select
+from sqlalchemy import Connection, select
 
+from domain.alerts import PACE_AFTER_DAYS, PACE_AFTER_TRANSACTIONS
 from domain.book import BookId
-from domain.budgets import BudgetChanged, BudgetEnded, BudgetId, BudgetSet, Every, Period, period_of
-from domain.ledger import FIRST_DAY, LAST_DAY, AccountId, AccountOpened, AccountRenamed, ImportUndone
+from domain.budgets import BudgetId, Every, Period, period_of
+from domain.ledger import FIRST_DAY, LAST_DAY, AccountId
 from domain.money import Amount, commodity, round_half_up
-from domain.recorded import Recorded
-from projections.chart import BookChart, Chart
-from projections.reading import read
-from projections.readmodel import NEVER, CText, insert_in_bulk
-from projections.sums import Step, Sums
-
-NAME, VERSION = "budgets", 2
-
-PACE_AFTER_DAYS = 7
-PACE_AFTER_TRANSACTIONS = 3
-"""Before so many days of a period, and so many transactions in them, spending says nothing about the rest of it."""
-
-metadata = MetaData()
-chart = Chart(NAME, VERSION, metadata)
-sums = Sums(NAME, VERSION, metadata, chart, counted=lambda kind, account: account if kind.is_category else None)
-names_said = Table(
-    f"{NAME}_v{VERSION}_names",
-    metadata,
-    Column("book_number", BigInteger, primary_key=True, autoincrement=False),
-    Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("account", CText, nullable=False),
-    Column("name", CText, nullable=False),
-    sqlite_with_rowid=False,
-)
-said = Table(
-    f"{NAME}_v{VERSION}_said",
-    metadata,
-    Column("book_number", BigInteger, primary_key=True, autoincrement=False),
-    Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("budget", CText, nullable=False),
-    Column("limit_minor", BigInteger),
-    Column("valid_from", Date),
-    Column("ended_on", Date),
-    Column("account", CText),
-    Column("commodity", CText),
-    Column("scale", SmallInteger),
-    Column("every", CText),
-    Column("each", SmallInteger),
-    Column("start", Date),
-    Column("name", CText),
-    Column("import_id", CText),
-    sqlite_with_rowid=False,
-)
-"""What each event said of a budget; what is null it did not speak of, and a setting has an account."""
-undone = Table(
-    f"{NAME}_v{VERSION}_undone",
-    metadata,
-    Column("book_number", BigInteger, primary_key=True, autoincrement=False),
-    Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("import_id", CText, nullable=False),
-    sqlite_with_rowid=False,
-)
-"""The imports that were undone: nothing that they said of budgets stands from then on."""
+from projections.budgets.tables import chart, names_said, said, sums, undone
+from projections.chart import BookChart
+from projections.readmodel import NEVER
+from projections.sums import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,75 +50,18 @@ class BudgetLine:
     name: str
 
 
-# Folding
-
-
-def apply(connection: Connection, batch: Sequence[Recorded]) -> None:
-    """Add the batch's postings on categories to the sums, and keep what was said of budgets and names."""
-    numbers = sums.apply(connection, batch)
-    budgets_new: list[dict[str, Any]] = []
-    names_new: list[dict[str, Any]] = []
-    undone_new: list[dict[str, Any]] = []
-    for recorded in read(batch).others:
-        place = {"book_number": numbers[recorded.book], "version": recorded.version}
-        match recorded.event:
-            case AccountOpened() | AccountRenamed() as event:
-                if not isinstance(event, AccountOpened) or event.kind.is_category:
-                    names_new.append(place | {"account": event.account, "name": event.name})
-            case BudgetSet(budget, account, limit, period, name, import_id):
-                budgets_new.append(
-                    place
-                    | _said(
-                        budget,
-                        limit_minor=limit.minor,
-                        valid_from=FIRST_DAY,
-                        account=account,
-                        commodity=limit.commodity.code,
-                        scale=limit.commodity.scale,
-                        every=period.every.value,
-                        each=period.count,
-                        start=period.start,
-                        name=name,
-                        import_id=import_id,
-                    )
-                )
-            case BudgetChanged(budget, limit, valid_from, import_id):
-                changed = _said(budget, limit_minor=limit.minor, valid_from=valid_from, import_id=import_id)
-                budgets_new.append(place | changed)
-            case BudgetEnded(budget, on, import_id):
-                budgets_new.append(place | _said(budget, ended_on=on, import_id=import_id))
-            case ImportUndone(import_id):
-                undone_new.append(place | {"import_id": import_id})
-            case _:
-                pass
-    insert_in_bulk(connection, said, budgets_new)
-    insert_in_bulk(connection, undone, undone_new)
-    insert_in_bulk(connection, names_said, names_new)
-
-
-def _said(budget: BudgetId, **values: object) -> dict[str, Any]:
-    row: dict[str, Any] = {column.name: None for column in said.columns if column not in set(said.primary_key)}
-    return row | {"budget": budget} | values
-
-
-def purge(connection: Connection, book: BookId) -> None:
-    """Remove a book's budgets, and what was spent of them."""
-    chart.purge(connection, book, (sums.months, sums.changes, names_said, said, undone))
-
-
-# Asking
-
-
 @dataclass(slots=True)
-class _Budget:
-    """A budget as known: its limits in the order they were told, each with the day from which it is valid."""
+class Standing:
+    """A budget as known: its limits in the order they were told, each with the day from which it is valid and the
+    version that told it.
+    """
 
     account: AccountId
     code: str
     scale: int
     period: Period
     name: str
-    limits: list[tuple[date, int]]
+    limits: list[tuple[date, int, int]]
     ended_on: date | None = None
 
     def period_on(self, day: date) -> tuple[date, date] | None:
@@ -184,7 +74,11 @@ class _Budget:
 
     def limit_from(self, first: date) -> int:
         """The limit of a period that begins on `first`: the last one told among those valid by then."""
-        return [minor for valid_from, minor in self.limits if valid_from <= first][-1]
+        return self.told_from(first)[0]
+
+    def told_from(self, first: date) -> tuple[int, int]:
+        """The same limit, and the version that told it."""
+        return [(minor, version) for valid_from, minor, version in self.limits if valid_from <= first][-1]
 
 
 def budgets(connection: Connection, book: BookId, day: date, known: int | None = None) -> list[BudgetLine]:
@@ -199,10 +93,10 @@ def budgets(connection: Connection, book: BookId, day: date, known: int | None =
     places = chart.of(connection, book, known)
     if places is None or not FIRST_DAY <= day <= LAST_DAY:
         return []
-    standing = _standing(connection, places.number, known)
+    standing = standing_budgets(connection, places.number, known)
     if not standing:
         return []
-    families = _families(connection, places, known)
+    families = families_of(connection, places, known)
     answers = []
     spending: dict[tuple[date, date], list[Step]] = {}
     for budget_id, budget in standing.items():
@@ -230,7 +124,7 @@ def _line(
     connection: Connection,
     number: int,
     budget_id: BudgetId,
-    budget: _Budget,
+    budget: Standing,
     account: AccountId,
     period: tuple[date, date],
     day: date,
@@ -288,28 +182,28 @@ def _are_enough(
     return count >= PACE_AFTER_TRANSACTIONS
 
 
-def _standing(connection: Connection, number: int, known: int | None) -> dict[BudgetId, _Budget]:
+def standing_budgets(connection: Connection, number: int, known: int | None) -> dict[BudgetId, Standing]:
     """Every budget as known, by id, in the order they were set."""
     until = NEVER if known is None else known
     told = select(said).where(said.c.book_number == number, said.c.version <= until)
     gone = select(undone.c.import_id).where(undone.c.book_number == number, undone.c.version <= until)
     undone_imports = set(connection.scalars(gone))
-    found: dict[BudgetId, _Budget] = {}
+    found: dict[BudgetId, Standing] = {}
     for row in connection.execute(told.order_by(said.c.version)):
         if row.import_id in undone_imports or (row.account is None and row.budget not in found):
             continue
         if row.account is not None:
             period = Period(Every(row.every), row.each, row.start)
-            found[row.budget] = _Budget(row.account, row.commodity, row.scale, period, row.name, [])
+            found[row.budget] = Standing(row.account, row.commodity, row.scale, period, row.name, [])
         if row.limit_minor is not None:
-            found[row.budget].limits.append((row.valid_from, row.limit_minor))
+            found[row.budget].limits.append((row.valid_from, row.limit_minor, row.version))
         else:
             found[row.budget].ended_on = row.ended_on
     return found
 
 
 @dataclass(slots=True)
-class _Families:
+class Families:
     """Which account numbers belong to a category: its own and those of every account below it by name."""
 
     places: BookChart
@@ -326,11 +220,11 @@ class _Families:
         }
 
 
-def _families(connection: Connection, places: BookChart, known: int | None) -> _Families:
+def families_of(connection: Connection, places: BookChart, known: int | None) -> Families:
     columns = names_said.c
     told = (
         select(columns.account, columns.name)
         .where(columns.book_number == places.number, columns.version <= (NEVER if known is None else known))
         .order_by(columns.version)
     )
-    return _Families(places, {row.account: row.name for row in connection.execute(told)})
+    return Families(places, {row.account: row.name for row in connection.execute(told)})
