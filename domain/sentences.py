@@ -417,7 +417,7 @@ SENTENCES: dict[str, str] = {
     "text_not_printable": "{field} has characters that cannot be shown. Remove them.",
     "text_too_long": "{field} is longer than {limit} characters. Shorten it.",
     "time_zone_unknown": "{time_zone} is no time zone. Use an IANA name such as America/Sao_Paulo.",
-    "too_many_alert_workers": "There are {limit} alert workers on this data folder already. Start no more of them here.",
+    "too_many_alert_workers": "There are {limit} alert workers on this data folder already. Start no more here.",
     "too_many_commands": "One request takes at most {limit} commands, and this one has {count}. Send several.",
     "too_many_commodities": "A book knows at most {limit} commodities. Use one that is declared already.",
     "too_many_labels": "A transaction has at most {limit} {field}.",

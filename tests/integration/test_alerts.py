@@ -36,7 +36,7 @@ from tests.watched import (
 )
 
 PARTITIONS = 3
-TOLD_LIMIT_S = 60.0
+TOLD_LIMIT_S = 120.0
 LOOK_AGAIN_S = 0.2
 STOP_LIMIT_S = 30.0
 
