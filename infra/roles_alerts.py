@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,13 +24,9 @@ if TYPE_CHECKING:
     from infra.read_models import ReadModels
     from infra.settings import Settings
     from infra.store import SqlEventStore
-    from streams.runner import ProjectionRunner
 
 _row = attrgetter(*Envelope.__slots__)
 """An envelope's fields as they are stored; `astuple` copies each of them, which takes longer than to decode it."""
-
-PUBLISHER_STOP_S = 35.0
-"""A batch of alerts that is on its way may take half a minute; what was not noted is sent again."""
 
 MAX_WORKERS = 64
 """Workers of one data folder on one machine: more than any topic of ours has partitions for."""
@@ -80,20 +74,3 @@ def _folder(below: Path) -> Iterator[Path]:
             os.close(handle)
         return
     raise Rejected("too_many_alert_workers", limit=MAX_WORKERS)
-
-
-@dataclass(frozen=True, slots=True)
-class ProjectorWithAlerts:
-    """The projections, and beside them the publisher of what they raise, as one role; they end together."""
-
-    runner: ProjectionRunner
-    publisher: AlertPublisher
-
-    def run(self, stop: threading.Event) -> None:
-        publishing = threading.Thread(target=self.publisher.run, args=(stop,), name="alerts", daemon=True)
-        publishing.start()
-        try:
-            self.runner.run(stop)
-        finally:
-            stop.set()
-            publishing.join(PUBLISHER_STOP_S)

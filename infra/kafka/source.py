@@ -11,16 +11,18 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import astuple
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from commands.ports import EventUnreadable, Keys
 from domain.recorded import Recorded
+from infra.kafka.administering import administering
 from infra.store.reading import recorded
+from streams.contract import Envelope
 from streams.sources import Batch
 from streams.wire import NotAnEvent, from_record
 
@@ -41,6 +43,9 @@ REQUEST_TIMEOUT_MS = 15_000
 
 JOIN_POLL_S = 0.2
 """How long one poll waits while the group has given this process nothing yet."""
+
+
+_row = attrgetter(*Envelope.__slots__)
 
 
 class KafkaUnavailable(ConnectionError):
@@ -134,7 +139,7 @@ class KafkaSource:
         while buffer and taken < limit and (until is None or buffer[0].offset < until):
             try:
                 envelope = from_record(buffer[0].key, buffer[0].value, buffer[0].headers)
-                events.append(recorded(astuple(envelope), self._keys))
+                events.append(recorded(_row(envelope), self._keys))
                 taken += 1
             except NotAnEvent as foreign:
                 _tell_foreign(self._topic, foreign.reason)
@@ -220,7 +225,7 @@ class KafkaSource:
     def _answering(self) -> Iterator[None]:
         try:
             yield
-        except KafkaError as error:
+        except (KafkaError, OSError) as error:
             # Whatever state the consumer is in: the next one asks the broker anew.
             with suppress(KafkaError):
                 self.close()
@@ -230,12 +235,8 @@ class KafkaSource:
 
 def topic_id(servers: list[str], topic: str) -> str | None:
     """The id that the broker gave the topic when it was made; None where there is no such topic."""
-    asked: dict[str, Any] = {"bootstrap_servers": servers, "request_timeout_ms": REQUEST_TIMEOUT_MS}
-    admin: Any = KafkaAdminClient(client_id="finshift", **asked)
-    try:
+    with administering(servers, "finshift") as admin:
         [told] = admin.describe_topics([topic])
-    finally:
-        admin.close()
     return str(told["topic_id"]) if not told.get("error_code") else None
 
 

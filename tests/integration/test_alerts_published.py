@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from api.parts import Together
 from domain.budgets import BudgetId, Every, Period, SetBudget
 from domain.money import Amount
 from infra.kafka.alerts import KafkaAlertTopics
-from infra.roles_alerts import ProjectorWithAlerts
 from projections import budgets
 from streams.alerts.publishing import AlertPublisher
 from tests.house import House
@@ -92,7 +92,7 @@ def test_a_topic_that_was_lost_is_filled_again(house: House, topics: KafkaAlertT
 
 def test_projections_and_publisher_run_and_end_as_one(house: House, topics: KafkaAlertTopics) -> None:
     stop = threading.Event()
-    both = ProjectorWithAlerts(house.runner, publisher(house, topics))
+    both = Together(house.runner, publisher(house, topics))
     running = threading.Thread(target=both.run, args=(stop,))
     running.start()
 
