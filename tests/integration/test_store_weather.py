@@ -226,10 +226,10 @@ def store_head(store: SqlEventStore) -> Any:
 class Proxy:
     """A way to PostgreSQL that breaks on demand: `cut` says when, as a COMMIT passes."""
 
-    def __init__(self, server: Path, folder: Path) -> None:
+    def __init__(self, server: sa.URL, folder: Path) -> None:
         self.cut = ""
         self.closed = False
-        self._server = str(server / ".s.PGSQL.5432")
+        self._server = server
         self._door = socket.socket(socket.AF_UNIX)
         self._door.bind(str(folder / ".s.PGSQL.5432"))
         self._door.listen()
@@ -256,8 +256,7 @@ class Proxy:
                 if self.closed:
                     client.close()
                     continue
-                server = socket.socket(socket.AF_UNIX)
-                server.connect(self._server)
+                server = _line_to(self._server)
                 self._open += [client, server]
                 for way in ((self._to_server, client, server), (self._to_client, server, client)):
                     thread = threading.Thread(target=way[0], args=way[1:])
@@ -294,18 +293,25 @@ def _received(end: socket.socket) -> bytes:
     return b""
 
 
+def _line_to(server: sa.URL) -> socket.socket:
+    """A connection to a PostgreSQL server, by TCP or in its folder of sockets."""
+    if server.host is not None:
+        return socket.create_connection((server.host, server.port or 5432))
+    line = socket.socket(socket.AF_UNIX)
+    line.connect(f"{server.query['host']}/.s.PGSQL.5432")
+    return line
+
+
 @pytest.fixture
 def proxied(postgres_url: Callable[[], str], tmp_path: Path) -> Iterator[tuple[SqlEventStore, Proxy, str]]:
     """A store behind a proxy, and the way to its server without one."""
     direct = postgres_url()
-    server = sa.make_url(direct).query.get("host")
-    if not isinstance(server, str) or not server.startswith("/"):
-        pytest.skip("the given server is not on a Unix socket")
     folder = Path(f"{tmp_path}/p")
     folder.mkdir()
-    proxy = Proxy(Path(server), folder)
+    proxy = Proxy(sa.make_url(direct), folder)
     try:
-        url = sa.make_url(direct).update_query_dict({"host": str(folder)})
+        to = sa.make_url(direct)
+        url = sa.URL.create(to.drivername, to.username, to.password, database=to.database, query={"host": str(folder)})
         with opened(url.render_as_string(hide_password=False), tmp_path / "keys") as store:
             yield store, proxy, direct
     finally:
