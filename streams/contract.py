@@ -174,6 +174,23 @@ def envelope_hash(
     return chained_hash(names, version, asked + framed(prev_hash, data))
 
 
+def hash_of(envelope: Envelope) -> bytes:
+    """The hash that an envelope's fields have, whatever it says of it itself."""
+    return envelope_hash(
+        id=envelope.id,
+        type=envelope.type,
+        stream=envelope.stream,
+        version=envelope.version,
+        recorded_at=envelope.recorded_at,
+        actor=envelope.actor,
+        command_id=envelope.command_id,
+        correlation_id=envelope.correlation_id,
+        causation_id=envelope.causation_id,
+        prev_hash=envelope.prev_hash,
+        data=envelope.data,
+    )
+
+
 def instant_text(instant: datetime) -> str:
     """UTC in microseconds, always 27 characters, so that texts sort as instants: `2026-09-01T12:00:00.000000Z`."""
     return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

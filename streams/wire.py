@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from streams.contract import MAX_DATA_BYTES, Envelope, envelope_hash, instant_text, parse_instant
+from streams.contract import MAX_DATA_BYTES, Envelope, hash_of, instant_text, parse_instant
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/json"
@@ -128,7 +128,7 @@ def from_record(key: bytes | None, value: bytes | None, headers: Headers) -> Env
         hash=_hash(told, "ce_hash"),
         data=value,
     )
-    if _hash_of(envelope) != envelope.hash:
+    if hash_of(envelope) != envelope.hash:
         raise NotAnEvent("its hash does not fit")
     return envelope
 
@@ -192,19 +192,3 @@ def _hash(told: dict[str, str], name: str) -> bytes:
     if len(text) != HASH_DIGITS or hash_.hex() != text:
         raise NotAnEvent(f"its header {name} is no hash of {HASH_DIGITS} lower-case hexadecimal digits")
     return hash_
-
-
-def _hash_of(envelope: Envelope) -> bytes:
-    return envelope_hash(
-        id=envelope.id,
-        type=envelope.type,
-        stream=envelope.stream,
-        version=envelope.version,
-        recorded_at=envelope.recorded_at,
-        actor=envelope.actor,
-        command_id=envelope.command_id,
-        correlation_id=envelope.correlation_id,
-        causation_id=envelope.causation_id,
-        prev_hash=envelope.prev_hash,
-        data=envelope.data,
-    )

@@ -19,6 +19,7 @@ STOP_TIMEOUT_S = 20.0
 """A process that has not ended so long after it was asked to is killed: nothing that it does is lost by that."""
 
 LOOK_S = 0.5
+"""The longest that the end of a process goes unnoticed."""
 
 logger = logging.getLogger(__name__)
 

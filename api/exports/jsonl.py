@@ -14,7 +14,7 @@ import orjson
 
 from api.items import envelope_item
 from domain.errors import Rejected
-from streams.contract import GENESIS_HASH, Envelope, envelope_hash
+from streams.contract import GENESIS_HASH, Envelope, hash_of
 
 PAGE_EVENTS = 1_000
 """Envelopes read from the store at a time: at most 512 KiB each, a few hundred bytes as a rule."""
@@ -117,20 +117,7 @@ class Chain:
             return "chain_interrupted"
         if envelope.recorded_at < self._recorded_at:
             return "recorded_before_its_predecessor"
-        computed = envelope_hash(
-            id=envelope.id,
-            type=envelope.type,
-            stream=envelope.stream,
-            version=envelope.version,
-            recorded_at=envelope.recorded_at,
-            actor=envelope.actor,
-            command_id=envelope.command_id,
-            correlation_id=envelope.correlation_id,
-            causation_id=envelope.causation_id,
-            prev_hash=envelope.prev_hash,
-            data=envelope.data,
-        )
-        return None if computed == envelope.hash else "event_edited"
+        return None if hash_of(envelope) == envelope.hash else "event_edited"
 
 
 def _told(line: bytes, number: int) -> dict[str, Any]:
