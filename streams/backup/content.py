@@ -18,7 +18,7 @@ from domain.book import BookErased
 from domain.errors import Rejected
 from streams.backup import blocks
 from streams.backup.blocks import Block, read_blocks
-from streams.contract import GENESIS_HASH, TYPE_NAMES, Envelope, envelope_hash, framed, framed_text
+from streams.contract import GENESIS_HASH, TYPE_NAMES, Envelope, framed, framed_text, hash_of
 
 EVENTS_A_BLOCK = 2_000
 BLOCK_BYTES = 4 * 1024 * 1024
@@ -120,7 +120,7 @@ class Chains:
             return "link_differs"
         if event.recorded_at < recorded_at:
             return "time_goes_back"
-        if event.hash != _hash_of(event):
+        if event.hash != hash_of(event):
             return "hash_differs"
         self.events += 1
         self.heads[event.stream] = (event.version, event.hash, event.recorded_at)
@@ -135,22 +135,6 @@ class Chains:
         for stream, (version, hash_, _) in sorted(self.heads.items()):
             hashed.update(framed(stream.encode(), b"%d" % version, hash_))
         return hashed.hexdigest()
-
-
-def _hash_of(event: Envelope) -> bytes:
-    return envelope_hash(
-        id=event.id,
-        type=event.type,
-        stream=event.stream,
-        version=event.version,
-        recorded_at=event.recorded_at,
-        actor=event.actor,
-        command_id=event.command_id,
-        correlation_id=event.correlation_id,
-        causation_id=event.causation_id,
-        prev_hash=event.prev_hash,
-        data=event.data,
-    )
 
 
 # Events
